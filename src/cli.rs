@@ -1,0 +1,154 @@
+//! What can be typed: clap's types, nothing else.
+
+use camino::Utf8PathBuf;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Generates and checks Prisma migrations for PostgreSQL.
+///
+/// Without a subcommand it generates: the history is replayed on a temporary PostgreSQL, `prisma migrate diff`
+/// compares it with schema.prisma, and what is missing becomes the next migration. A stale branch, copies that
+/// differ, a damaged history or a statement that destroys data stops it before anything is written.
+#[derive(Debug, Parser)]
+#[command(name = "run-migration", version, max_term_width = 100, subcommand_precedence_over_arg = true)]
+#[command(
+    after_help = "Exit codes: 0 done or nothing to do, 1 failed, 2 refused: destructive, 3 refused: stale branch,\n\
+    4 refused: out of sync, 64 usage, 130 and 143 interrupted."
+)]
+pub struct Cli {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// Options of the main job, when it is meant without its name.
+    #[command(flatten)]
+    pub generate: GenerateArgs,
+    /// The subcommand; none means `generate`.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Generate the next migration from the changed schema (the same as no subcommand at all)
+    Generate(GenerateArgs),
+    /// Show what would be used and why, and how to mend what is missing
+    Doctor,
+}
+
+impl Command {
+    /// The name as it is typed.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Generate(_) => "generate",
+            Self::Doctor => "doctor",
+        }
+    }
+}
+
+/// Options of the main job.
+#[derive(Debug, Clone, Default, Args)]
+pub struct GenerateArgs {
+    /// What the migration is called: letters, digits and _ (spaces and hyphens become _); derived from the
+    /// change where it is left out
+    pub name: Option<String>,
+    /// The branch that this one will be merged into
+    #[arg(long, value_name = "BRANCH", env = "RUN_MIGRATION_BASE_BRANCH")]
+    pub base_branch: Option<String>,
+    /// Compare with this commit, branch or tag as it is here; nothing is fetched
+    #[arg(long, value_name = "REF", env = "RUN_MIGRATION_BASE_REF", conflicts_with_all = ["base_branch", "remote"])]
+    pub base_ref: Option<String>,
+    /// The remote that holds the base branch [default: upstream if there is one, else origin]
+    #[arg(long, value_name = "NAME", env = "RUN_MIGRATION_REMOTE")]
+    pub remote: Option<String>,
+    /// Do not ask whether the branch is up to date. A human's decision
+    #[arg(long, conflicts_with_all = ["base_branch", "base_ref", "remote"])]
+    pub skip_freshness_check: bool,
+    /// Let statements through that destroy data or objects. A human's decision
+    #[arg(long)]
+    pub allow_destructive: bool,
+    /// Print the SQL on standard output and write nothing; every gate still holds
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Options of every command, before or after its name.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub struct GlobalArgs {
+    /// The repository [default: found upwards from the working directory]
+    #[arg(long, global = true, value_name = "DIR", env = "RUN_MIGRATION_REPO")]
+    pub repo: Option<Utf8PathBuf>,
+    /// The configuration file [default: run-migration.toml in the repository, if there is one]
+    #[arg(long, global = true, value_name = "FILE", env = "RUN_MIGRATION_CONFIG")]
+    pub config: Option<Utf8PathBuf>,
+    /// How the result is written on standard output
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        env = "RUN_MIGRATION_FORMAT"
+    )]
+    pub format: Format,
+    /// Say nothing but the result and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say what is used and why
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// When to use colour
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        env = "RUN_MIGRATION_COLOR"
+    )]
+    pub color: Color,
+    /// The time limit of each single step that could hang, such as a fetch or Prisma's answer
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 120, env = "RUN_MIGRATION_TIMEOUT",
+        value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub timeout: u64,
+    /// The Prisma CLI to use, instead of the project's own or the managed one
+    #[arg(long, global = true, value_name = "PATH", env = "RUN_MIGRATION_PRISMA")]
+    pub prisma: Option<Utf8PathBuf>,
+    /// The directory with initdb and postgres to use, instead of searching
+    #[arg(long, global = true, value_name = "DIR", env = "RUN_MIGRATION_POSTGRES_BIN")]
+    pub postgres_bin: Option<Utf8PathBuf>,
+    /// Where installed tools are kept
+    #[arg(long, global = true, value_name = "DIR", env = "RUN_MIGRATION_CACHE_DIR")]
+    pub cache_dir: Option<Utf8PathBuf>,
+}
+
+impl GlobalArgs {
+    /// `--timeout` as a duration.
+    #[must_use]
+    pub const fn step_timeout(&self) -> std::time::Duration {
+        std::time::Duration::from_secs(self.timeout)
+    }
+}
+
+/// How the result is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    #[default]
+    Human,
+    /// For programs: one JSON object, on failure too
+    Json,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}

@@ -1,0 +1,3 @@
+//! The `run-migration` command.
+
+fn main() {}

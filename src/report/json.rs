@@ -1,0 +1,42 @@
+//! A report for programs: one JSON object, on failure too.
+
+use serde_json::{Map, Value, json};
+
+use super::{Report, agents};
+
+/// The version of the JSON's shape; raised when a field changes its meaning or goes away.
+pub const VERSION: u32 = 1;
+
+/// The report as one JSON object, ended by a line break.
+#[must_use]
+pub fn render(report: &Report) -> String {
+    let mut object = Map::new();
+    let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
+    put("version", json!(VERSION));
+    put("command", json!(report.command));
+    put("outcome", json!(report.outcome.name()));
+    put("exit_code", json!(report.outcome.exit_code()));
+    if let Some(migration) = &report.migration {
+        put("migration", json!(migration));
+    }
+    put("findings", json!(report.findings));
+    if let Some(freshness) = &report.freshness {
+        put("freshness", json!(freshness));
+    }
+    put("toolchain", json!(report.toolchain));
+    let timings: Map<String, Value> =
+        report.timings.iter().map(|(stage, took)| ((*stage).to_owned(), json!(took.as_millis()))).collect();
+    put("timings_ms", Value::Object(timings));
+    put("notes", json!(report.notes));
+    if let Some(error) = &report.error {
+        put("error", json!(error));
+    }
+    if let Some(hint) = &report.hint {
+        put("hint", json!(hint));
+    }
+    put("requires_human", json!(report.outcome.is_refusal()));
+    if let Some(notice) = agents::notice(report.outcome) {
+        put("agent_notice", json!(notice));
+    }
+    format!("{:#}\n", Value::Object(object))
+}

@@ -1,0 +1,2 @@
+//! The command line from outside, with real parts: PostgreSQL, Prisma, git.
+
