@@ -1,5 +1,6 @@
 //! The migration history: a directory of directories, each with a `migration.sql`.
 
+pub mod compare;
 pub mod integrity;
 pub mod load;
 pub mod name;
