@@ -25,6 +25,7 @@ pub mod context;
 
 pub mod freshness;
 pub mod history;
+pub mod prisma;
 pub mod schema_files;
 
 pub mod commands;
