@@ -25,6 +25,12 @@ pub enum Error {
     /// Running a program.
     #[error(transparent)]
     Process(#[from] crate::process::ProcessError),
+    /// The temporary PostgreSQL.
+    #[error(transparent)]
+    Postgres(#[from] crate::postgres::Error),
+    /// Replaying the history.
+    #[error(transparent)]
+    Replay(#[from] crate::history::replay::ReplayError),
     /// Reading or writing a file; the text names it.
     #[error(transparent)]
     File(#[from] std::io::Error),
@@ -62,6 +68,8 @@ impl Error {
             Self::Failed { hint, .. } => hint.clone(),
             Self::Config(error) => error.hint(),
             Self::Process(error) => error.hint(),
+            Self::Postgres(error) => error.hint(),
+            Self::Replay(error) => error.hint(),
             Self::File(_) => None,
         }
         .map(|hint| redact(&hint))

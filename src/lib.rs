@@ -24,6 +24,8 @@ pub mod config;
 pub mod context;
 
 pub mod freshness;
+pub mod history;
+pub mod postgres;
 
 pub mod commands;
 pub mod report;
