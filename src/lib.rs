@@ -24,6 +24,7 @@ pub mod config;
 pub mod context;
 
 pub mod freshness;
+pub mod git;
 pub mod history;
 pub mod schema_files;
 
