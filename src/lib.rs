@@ -26,12 +26,8 @@ pub mod context;
 
 // The stages, in the order in which the data flows.
 pub mod freshness;
-<<<<<<< HEAD
 pub mod git;
-pub mod history;
-=======
 
->>>>>>> main
 pub mod schema_files;
 
 pub mod history;

@@ -89,14 +89,14 @@ pub enum Error {
         said: String,
     },
     /// The remote did not answer in time.
-    #[error("{remote} ({url}) did not answer in time: {source}")]
+    #[error("{remote} ({url}) did not answer in time: {said}")]
     TimedOut {
         /// The remote.
         remote: RemoteName,
         /// Its URL.
         url: String,
         /// What ran and for how long.
-        source: ProcessError,
+        said: String,
     },
     /// git failed where it should not.
     #[error("`git {command}` failed ({ended}): {said}")]

@@ -107,8 +107,9 @@ impl Git {
 
     async fn on_the_network(&self, remote: &RemoteName, invocation: Invocation) -> Result<Finished, Error> {
         match self.start(invocation).await {
-            Err(Error::Process(source @ ProcessError::Timeout { .. })) => {
-                Err(Error::TimedOut { remote: remote.clone(), url: self.url(remote).await, source })
+            Err(Error::Process(error @ ProcessError::Timeout { .. })) => {
+                let said = text::harmless(&error.to_string(), 300);
+                Err(Error::TimedOut { remote: remote.clone(), url: self.url(remote).await, said })
             }
             other => other,
         }
