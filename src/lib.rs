@@ -24,6 +24,7 @@ pub mod config;
 pub mod context;
 
 pub mod freshness;
+pub mod guard;
 
 pub mod commands;
 pub mod report;

@@ -1,2 +1,1 @@
 //! The command line from outside, with real parts: PostgreSQL, Prisma, git.
-
