@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use crate::{
     cli::{GlobalArgs, parse::Typed},
     error::Error,
+    git::Git,
     process::Processes,
     report::progress::Progress,
 };
@@ -108,6 +109,12 @@ impl Context {
     #[must_use]
     pub fn absolute(&self, path: &Utf8Path) -> Utf8PathBuf {
         clean(&self.cwd.join(path))
+    }
+
+    /// git in `directory`.
+    #[must_use]
+    pub fn git(&self, directory: &Utf8Path) -> Git {
+        Git::new(&self.processes, &self.environment, directory, self.settings.step_timeout())
     }
 
     /// `path` as it can be typed here: relative where it lies below the working directory.

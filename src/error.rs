@@ -28,6 +28,9 @@ pub enum Error {
     /// Comparing the schema with its copies.
     #[error(transparent)]
     Schema(#[from] crate::schema_files::SchemaError),
+    /// Writing the schema's copies.
+    #[error(transparent)]
+    Sync(#[from] crate::schema_files::SyncError),
     /// Reading the history.
     #[error(transparent)]
     History(#[from] crate::history::load::LoadError),
@@ -98,7 +101,7 @@ impl Error {
             Self::Process(error) => error.hint(),
             Self::Postgres(error) => error.hint(),
             Self::Replay(error) => error.hint(),
-            Self::History(_) | Self::Write(_) | Self::File(_) => None,
+            Self::Sync(_) | Self::History(_) | Self::Write(_) | Self::File(_) => None,
         }
         .map(|hint| redact(&hint))
     }

@@ -26,7 +26,7 @@ use crate::{
     postgres::{self, Role, Server},
     prisma,
     report::{Migration, Report, Tool, progress::Stage},
-    schema_files,
+    schema_files::Copies,
 };
 
 /// The database that the history is replayed into.
@@ -93,7 +93,7 @@ impl Generate<'_> {
 
     /// What the schema has and the history lacks, as SQL; `None` where they agree.
     async fn difference(&self) -> Result<Option<(History, String)>, Stop> {
-        self.copies()?;
+        self.copies().await?;
         let history = self.history()?;
         let server = self.postgres().await?;
         self.replay(&server, &history).await?;
@@ -109,13 +109,7 @@ impl Generate<'_> {
             return Ok(());
         };
         let stage = self.context.progress.stage("freshness");
-        let git = Git::new(
-            &self.context.processes,
-            &self.context.environment,
-            &self.project.root,
-            self.context.settings.step_timeout(),
-        );
-        let freshness = freshness::check(&git, request).await?;
+        let freshness = freshness::check(&self.git(), request).await?;
         self.done(stage.done(&freshness.summary()));
         let is_stale = freshness.is_stale();
         self.report.borrow_mut().freshness = Some(freshness);
@@ -123,9 +117,12 @@ impl Generate<'_> {
     }
 
     /// Refuses copies of the schema that differ from the source.
-    fn copies(&self) -> Result<(), Stop> {
+    async fn copies(&self) -> Result<(), Stop> {
         let stage = self.context.progress.stage("copies");
-        let differences = schema_files::compare(&self.project.schema, &self.project.copies)?;
+        let differences = Copies::new(&self.project.root, &self.project.schema, &self.project.copies)
+            .with_left_out(&self.git())
+            .await
+            .compare()?;
         let source = self.project.relative(&self.project.schema);
         self.done(stage.done(&match (self.project.copies.len(), differences.len()) {
             (0, _) => format!("{source} has none"),
@@ -282,6 +279,10 @@ impl Generate<'_> {
         let findings = findings.into_iter().map(|finding| self.project.localise(finding));
         self.report.borrow_mut().findings.extend(findings);
         Err(Stop::Refused(Outcome::RefusedOutOfSync))
+    }
+
+    fn git(&self) -> Git {
+        self.context.git(&self.project.root)
     }
 
     fn role(&self) -> Role {
