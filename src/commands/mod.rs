@@ -2,6 +2,7 @@
 
 mod doctor;
 mod generate;
+mod job;
 
 use crate::{
     cli::{Command, parse::Typed},
