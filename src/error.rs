@@ -22,6 +22,9 @@ pub enum Error {
     /// Reading the configuration or finding the layout.
     #[error(transparent)]
     Config(#[from] crate::config::ConfigError),
+    /// Asking git.
+    #[error(transparent)]
+    Git(#[from] crate::git::Error),
     /// Asking whether the branch is up to date.
     #[error(transparent)]
     Freshness(#[from] crate::freshness::Error),
@@ -91,6 +94,7 @@ impl Error {
             Self::Usage(_) | Self::Name(_) => Some("run-migration --help".into()),
             Self::Failed { hint, .. } => hint.clone(),
             Self::Config(error) => error.hint(),
+            Self::Git(error) => error.hint(),
             Self::Freshness(error) => error.hint(),
             Self::Schema(error) => error.hint(),
             Self::Order(error) => Some(format!(

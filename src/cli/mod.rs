@@ -33,6 +33,8 @@ pub struct Cli {
 pub enum Command {
     /// Generate the next migration from the changed schema (the same as no subcommand at all)
     Generate(GenerateArgs),
+    /// Make the copies of schema.prisma equal to the source
+    Sync(SyncArgs),
     /// Show what would be used and why, and how to mend what is missing
     Doctor,
 }
@@ -43,6 +45,7 @@ impl Command {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Generate(_) => "generate",
+            Self::Sync(_) => "sync",
             Self::Doctor => "doctor",
         }
     }
@@ -72,6 +75,20 @@ pub struct GenerateArgs {
     /// Print the SQL on standard output and write nothing; every gate still holds
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// Options of `sync`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SyncArgs {
+    /// Change nothing: show what differs, and exit with 4 where something does
+    #[arg(long)]
+    pub check: bool,
+    /// Stage exactly the copies in git
+    #[arg(long, conflicts_with = "check")]
+    pub stage: bool,
+    /// Throw away lines of a copy that the source never had. A human's decision
+    #[arg(long, conflicts_with = "check")]
+    pub discard: bool,
 }
 
 /// Options of every command, before or after its name.

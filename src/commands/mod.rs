@@ -3,6 +3,7 @@
 mod doctor;
 mod generate;
 mod job;
+mod sync;
 
 use crate::{
     cli::{Command, parse::Typed},
@@ -38,6 +39,7 @@ pub fn execute(typed: Typed, environment: Environment, progress: Progress) -> Re
 async fn run(context: &Context, command: &Command) -> Result<Report, Error> {
     match command {
         Command::Generate(args) => generate::run(context, args).await,
+        Command::Sync(args) => sync::run(context, args).await,
         Command::Doctor => doctor::run(context).await,
     }
 }

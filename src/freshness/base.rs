@@ -144,3 +144,16 @@ pub(super) async fn choose_remote(git: &Git, wanted: Option<&RemoteName>) -> Res
         _ => Err(Error::SeveralRemotes { remotes }),
     }
 }
+
+/// What [`known_base`](super::known_base) gives.
+pub(super) async fn known(git: &Git, request: &Request) -> Option<CommitId> {
+    if let Some(revision) = &request.base_ref {
+        return git.commit(revision).await.ok();
+    }
+    let remote = choose_remote(git, request.remote.as_ref()).await.ok()?;
+    let named = request.base_branch.as_ref().or(request.default_branch.as_ref());
+    match named {
+        Some(branch) => git.tracked(&remote, branch).await.ok(),
+        None => git.commit(&format!("refs/remotes/{remote}/HEAD").parse().ok()?).await.ok(),
+    }
+}

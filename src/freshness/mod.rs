@@ -65,6 +65,12 @@ pub async fn check(git: &Git, request: &Request) -> Result<Freshness, Error> {
     })
 }
 
+/// The base as far as it is known here, nothing fetched: for questions where an old answer will do. `None` where
+/// nothing is known of it.
+pub async fn known_base(git: &Git, request: &Request) -> Option<CommitId> {
+    base::known(git, request).await
+}
+
 /// The base's commit, once there is enough history here to compare HEAD with it, and the remote if one was asked.
 async fn establish(
     git: &Git,

@@ -9,3 +9,4 @@ mod endings;
 mod freshness;
 mod generate;
 mod support;
+mod sync;
