@@ -6,6 +6,7 @@ mod base;
 mod commits;
 mod error;
 mod github;
+mod proof;
 mod shallow;
 
 use camino::Utf8PathBuf;
