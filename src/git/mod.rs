@@ -5,6 +5,7 @@
 //! Configuration from the environment (`git -c`, `GIT_CONFIG_COUNT`) stays: it carries credentials and
 //! `safe.directory`. No question can open a prompt, run a hook, start maintenance or leave a daemon behind.
 
+mod content;
 mod error;
 mod history;
 mod names;
@@ -19,6 +20,7 @@ use tokio::sync::OnceCell;
 
 pub(crate) use self::text::harmless;
 pub use self::{
+    content::{Kind, Stored},
     error::Error,
     history::{Commit, Cuts},
     names::{Branch, CommitId, NameError, RemoteName, Revision},
