@@ -119,7 +119,7 @@ async fn with_an_origin_that_never_answers() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let clone = clone_of(&forge, &format!("git://{}/x.git", listener.local_addr().unwrap()));
     let started = Instant::now();
-    let answer = ask_with(clone.path(), &plain(&clone), &[], Duration::from_secs(1)).await;
+    let answer = ask_with(clone.path(), &plain(&clone), &[], Duration::from_secs(3)).await;
     let (text, hint) = refused(answer);
     assert!(text.contains("did not answer in time"), "{text}");
     assert!(hint.contains("--timeout"), "{hint}");
@@ -134,7 +134,7 @@ async fn with_an_ssh_that_never_answers() {
     nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
     let command = format!("read answer < {} #", fifo.display());
     let answer =
-        ask_with(clone.path(), &plain(&clone), &[("GIT_SSH_COMMAND", &command)], Duration::from_secs(1))
+        ask_with(clone.path(), &plain(&clone), &[("GIT_SSH_COMMAND", &command)], Duration::from_secs(3))
             .await;
     assert!(refused(answer).0.contains("did not answer in time"));
 }
