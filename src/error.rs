@@ -63,6 +63,12 @@ pub enum Error {
     File(#[from] std::io::Error),
 }
 
+impl From<crate::git::NameError> for Error {
+    fn from(error: crate::git::NameError) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
 impl Error {
     /// A failure from a text.
     pub fn failed(message: impl Into<String>) -> Self {

@@ -127,8 +127,12 @@ async fn choose_branch(
     }
 }
 
-/// A fork's `origin` is the fork: where there is an `upstream`, the base lives there.
-pub(super) async fn choose_remote(git: &Git, wanted: Option<&RemoteName>) -> Result<RemoteName, Error> {
+/// The remote that holds the base: the one that was asked for, else `upstream` (a fork's `origin` is the fork),
+/// else `origin`, else the only one.
+///
+/// # Errors
+/// Where there is none, or not the one that was asked for, or several with other names.
+pub async fn choose_remote(git: &Git, wanted: Option<&RemoteName>) -> Result<RemoteName, Error> {
     let remotes = git.remotes().await?;
     let find = |name: &str| remotes.iter().find(|remote| remote.as_str() == name).cloned();
     if let Some(wanted) = wanted {
