@@ -127,6 +127,9 @@ pub async fn acquire(context: &Context, major: Option<u32>, stage: &Stage) -> Re
             return Ok(found);
         }
     }
+    if !account::any_runs(context, &accounts, &mut attempts).await {
+        return Err(Error::NoAccount { attempts });
+    }
     match context.cache_dir() {
         Ok(cache) => {
             let cache = cache::Cache::new(cache.join("postgres"));

@@ -2,5 +2,6 @@
 
 pub mod corpus;
 pub mod git;
+pub mod postgres;
 pub mod project;
 pub mod run;
