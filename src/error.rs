@@ -22,9 +22,36 @@ pub enum Error {
     /// Reading the configuration or finding the layout.
     #[error(transparent)]
     Config(#[from] crate::config::ConfigError),
+    /// Asking whether the branch is up to date.
+    #[error(transparent)]
+    Freshness(#[from] crate::freshness::Error),
+    /// Comparing the schema with its copies.
+    #[error(transparent)]
+    Schema(#[from] crate::schema_files::SchemaError),
+    /// Reading the history.
+    #[error(transparent)]
+    History(#[from] crate::history::load::LoadError),
+    /// Naming the new migration.
+    #[error(transparent)]
+    Name(#[from] crate::history::name::NameError),
+    /// Placing the new migration after the others.
+    #[error(transparent)]
+    Order(#[from] crate::history::name::NothingSortsAfter),
+    /// Writing the new migration.
+    #[error(transparent)]
+    Write(#[from] crate::history::write::WriteError),
+    /// Asking Prisma.
+    #[error(transparent)]
+    Prisma(#[from] crate::prisma::Error),
     /// Running a program.
     #[error(transparent)]
     Process(#[from] crate::process::ProcessError),
+    /// The temporary PostgreSQL.
+    #[error(transparent)]
+    Postgres(#[from] crate::postgres::Error),
+    /// Replaying the history.
+    #[error(transparent)]
+    Replay(#[from] crate::history::replay::ReplayError),
     /// Reading or writing a file; the text names it.
     #[error(transparent)]
     File(#[from] std::io::Error),
@@ -49,7 +76,7 @@ impl Error {
     #[must_use]
     pub const fn outcome(&self) -> Outcome {
         match self {
-            Self::Usage(_) => Outcome::UsageError,
+            Self::Usage(_) | Self::Name(_) => Outcome::UsageError,
             _ => Outcome::Failed,
         }
     }
@@ -58,11 +85,20 @@ impl Error {
     #[must_use]
     pub fn next_step(&self) -> Option<String> {
         match self {
-            Self::Usage(_) => Some("run-migration --help".into()),
+            Self::Usage(_) | Self::Name(_) => Some("run-migration --help".into()),
             Self::Failed { hint, .. } => hint.clone(),
             Self::Config(error) => error.hint(),
+            Self::Freshness(error) => error.hint(),
+            Self::Schema(error) => error.hint(),
+            Self::Order(error) => Some(format!(
+                "rename {:?} so that it begins with a UTC time stamp (YYYYMMDDHHMMSS_name), if it is not applied anywhere yet",
+                error.0
+            )),
+            Self::Prisma(error) => error.hint(),
             Self::Process(error) => error.hint(),
-            Self::File(_) => None,
+            Self::Postgres(error) => error.hint(),
+            Self::Replay(error) => error.hint(),
+            Self::History(_) | Self::Write(_) | Self::File(_) => None,
         }
         .map(|hint| redact(&hint))
     }

@@ -1,4 +1,6 @@
-//! What can be typed: clap's types, nothing else.
+//! What can be typed: clap's types. `parse` turns the arguments into them.
+
+pub mod parse;
 
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -27,7 +29,7 @@ pub struct Cli {
 }
 
 /// The subcommands.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum Command {
     /// Generate the next migration from the changed schema (the same as no subcommand at all)
     Generate(GenerateArgs),

@@ -1,0 +1,43 @@
+//! The migration history: a directory of directories, each with a `migration.sql`.
+
+pub mod compare;
+pub mod integrity;
+pub mod load;
+pub mod name;
+pub mod order;
+pub mod replay;
+pub mod write;
+
+use camino::Utf8PathBuf;
+use sha2::{Digest, Sha256};
+
+/// The file that a migration's directory holds.
+pub const FILE_NAME: &str = "migration.sql";
+
+/// One migration of the history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migration {
+    /// The directory's name, as it stands in `_prisma_migrations`.
+    pub name: String,
+    /// Its `migration.sql`, absolute.
+    pub path: Utf8PathBuf,
+    /// What the file holds.
+    pub sql: String,
+    /// Lower-case hex SHA-256 of the file's bytes, as Prisma records it.
+    pub checksum: String,
+}
+
+/// A readable history, in the order in which `prisma migrate deploy` applies it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct History {
+    /// The directory that holds the migrations.
+    pub directory: Utf8PathBuf,
+    /// The migrations, in byte order of their names.
+    pub migrations: Vec<Migration>,
+}
+
+/// Prisma's checksum of a migration file: lower-case hex SHA-256 of its bytes.
+#[must_use]
+pub fn checksum(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
