@@ -26,6 +26,7 @@ pub mod context;
 
 // The stages, in the order in which the data flows.
 pub mod freshness;
+pub mod git;
 
 pub mod schema_files;
 
