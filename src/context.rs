@@ -22,7 +22,7 @@ impl Environment {
 
     /// An environment made of pairs, for tests.
     #[must_use]
-    pub fn from_pairs<const N: usize>(pairs: [(&str, &str); N]) -> Self {
+    pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         Self(pairs.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect())
     }
 

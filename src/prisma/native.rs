@@ -27,7 +27,7 @@ pub(super) async fn find(
 ) -> Option<Engine> {
     for path in candidates(environment, script) {
         if let Some(version) = probe(processes, &path).await {
-            return Some(Engine { path, version, why: "the project's native engine".into() });
+            return Some(Engine { path, version, why: "the native engine of this Prisma".into() });
         }
     }
     None

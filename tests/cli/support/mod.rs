@@ -1,4 +1,6 @@
 //! Running the tool as a user would, without anything of this machine's user.
 
 pub mod git;
+pub mod prisma;
 pub mod run;
+pub mod server;
