@@ -6,13 +6,7 @@ use std::{collections::BTreeMap, ffi::OsString, sync::Arc};
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 
-use crate::{
-    cli::{GlobalArgs, parse::Typed},
-    error::Error,
-    git::Git,
-    process::Processes,
-    report::progress::Progress,
-};
+use crate::{cli::GlobalArgs, error::Error, git::Git, process::Processes, report::progress::Progress};
 
 /// The environment variables, read once.
 #[derive(Debug, Clone, Default)]
@@ -28,7 +22,7 @@ impl Environment {
 
     /// An environment made of pairs, for tests.
     #[must_use]
-    pub fn from_pairs<const N: usize>(pairs: [(&str, &str); N]) -> Self {
+    pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         Self(pairs.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect())
     }
 
@@ -87,7 +81,7 @@ impl Context {
     /// # Errors
     /// Where the working directory is gone or not UTF-8, or no process can be started.
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
-    pub fn gather(typed: &Typed, environment: Environment, progress: Progress) -> Result<Self, Error> {
+    pub fn gather(settings: GlobalArgs, environment: Environment, progress: Progress) -> Result<Self, Error> {
         let cwd = std::env::current_dir().map_err(|source| {
             Error::failed(format!("the working directory cannot be read: {source}"))
                 .hint("change into a directory that exists")
@@ -95,8 +89,8 @@ impl Context {
         let cwd = Utf8PathBuf::from_path_buf(cwd)
             .map_err(|path| Error::failed(format!("{}: the path is not UTF-8", path.display())))?;
         Ok(Self {
-            settings: typed.settings.clone(),
-            command_line: typed.line.clone(),
+            settings,
+            command_line: vec!["run-migration".to_owned()],
             environment,
             cwd,
             now: Timestamp::now(),

@@ -22,8 +22,8 @@ pub fn execute(typed: Typed, environment: Environment, progress: Progress) -> Re
         Err(error) => return Report::of_error(name, &error.into()),
     };
     runtime.block_on(async {
-        let context = match Context::gather(&typed, environment, progress) {
-            Ok(context) => context,
+        let context = match Context::gather(typed.settings, environment, progress) {
+            Ok(context) => Context { command_line: typed.line, ..context },
             Err(error) => return Report::of_error(name, &error),
         };
         let report = tokio::select! {

@@ -10,6 +10,7 @@ mod freshness;
 mod generate;
 mod postgres;
 mod postgres_install;
+mod prisma;
 mod process;
 mod replay;
 mod replay_order;

@@ -3,5 +3,7 @@
 pub mod corpus;
 pub mod git;
 pub mod postgres;
+pub mod prisma;
 pub mod project;
 pub mod run;
+pub mod server;
