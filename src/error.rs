@@ -37,6 +37,9 @@ pub enum Error {
     /// Writing the new migration.
     #[error(transparent)]
     Write(#[from] crate::history::write::WriteError),
+    /// Making workflows.
+    #[error(transparent)]
+    Workflow(#[from] crate::workflows::WorkflowError),
     /// Running a program.
     #[error(transparent)]
     Process(#[from] crate::process::ProcessError),
@@ -81,6 +84,7 @@ impl Error {
                 "rename {:?} so that it begins with a UTC time stamp (YYYYMMDDHHMMSS_name), if it is not applied anywhere yet",
                 error.0
             )),
+            Self::Workflow(error) => error.hint(),
             Self::Process(error) => error.hint(),
             Self::History(_) | Self::Write(_) | Self::File(_) => None,
         }

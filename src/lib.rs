@@ -35,3 +35,4 @@ pub mod finding;
 pub mod outcome;
 pub mod process;
 pub mod redact;
+pub mod workflows;
