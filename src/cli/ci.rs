@@ -34,5 +34,9 @@ fn repository(text: &str) -> Result<String, String> {
 
 fn revision(text: &str) -> Result<String, String> {
     let is_hash = text.len() == 40 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    if is_hash { Ok(text.to_owned()) } else { Err("the full hash of a commit is needed: 40 hexadecimal digits".into()) }
+    if is_hash {
+        Ok(text.to_owned())
+    } else {
+        Err("the full hash of a commit is needed: 40 hexadecimal digits".into())
+    }
 }

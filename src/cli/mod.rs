@@ -1,5 +1,6 @@
 //! What can be typed: clap's types. `parse` turns the arguments into them.
 
+pub mod ci;
 pub mod parse;
 
 use camino::Utf8PathBuf;
@@ -35,6 +36,9 @@ pub enum Command {
     Generate(GenerateArgs),
     /// Show what would be used and why, and how to mend what is missing
     Doctor,
+    /// Print the workflows that make every pull request pass the check
+    #[command(subcommand)]
+    Ci(ci::CiCommand),
 }
 
 impl Command {
@@ -44,6 +48,7 @@ impl Command {
         match self {
             Self::Generate(_) => "generate",
             Self::Doctor => "doctor",
+            Self::Ci(_) => "ci",
         }
     }
 }
@@ -141,6 +146,10 @@ pub enum Format {
     Human,
     /// For programs: one JSON object, on failure too
     Json,
+    /// For GitHub Actions: annotations on the files, and a summary of the step
+    Github,
+    /// For code scanning: SARIF 2.1.0
+    Sarif,
 }
 
 /// When to use colour.

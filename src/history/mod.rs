@@ -4,6 +4,8 @@ pub mod compare;
 pub mod integrity;
 pub mod load;
 pub mod name;
+pub mod order;
+pub mod replay;
 pub mod write;
 
 use camino::Utf8PathBuf;

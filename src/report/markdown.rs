@@ -17,7 +17,11 @@ pub fn render(report: &Report, limit: usize) -> String {
     let mut findings: Vec<_> = report.findings.iter().collect();
     findings.sort_by_key(|finding| std::cmp::Reverse((finding.refuses(), finding.severity)));
     if !findings.is_empty() {
-        page.push_all("\n| | Rule | Object | Where | Why, and what instead |\n|---|---|---|---|---|\n", &findings, row);
+        page.push_all(
+            "\n| | Rule | Object | Where | Why, and what instead |\n|---|---|---|---|---|\n",
+            &findings,
+            row,
+        );
     }
     findings.retain(|finding| finding.refuses() && !finding.statement.is_empty());
     page.push_all("", &findings, statement);
@@ -59,8 +63,10 @@ fn heading(report: &Report) -> String {
         outcome.name().replace('_', " "),
         outcome.exit_code()
     );
-    let stale = report.freshness.as_ref().filter(|_| outcome.is_refusal()).map(|freshness| freshness.summary());
-    let paragraphs = [report.error.as_deref(), stale.as_deref(), report.hint.as_deref(), agents::notice(outcome)];
+    let stale =
+        report.freshness.as_ref().filter(|_| outcome.is_refusal()).map(|freshness| freshness.summary());
+    let paragraphs =
+        [report.error.as_deref(), stale.as_deref(), report.hint.as_deref(), agents::notice(outcome)];
     for paragraph in paragraphs.into_iter().flatten() {
         out.push_str(&format!("\n{}\n", text(paragraph)));
     }

@@ -12,7 +12,8 @@ use crate::{
     outcome::Outcome,
 };
 
-const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
+const SCHEMA: &str =
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
 /// Paths are relative to this: the consumer knows where the repository is.
 const ROOT: &str = "%SRCROOT%";
@@ -137,7 +138,8 @@ fn identity(finding: &Finding) -> String {
 }
 
 fn message(finding: &Finding) -> String {
-    let mut lines = vec![format!("{}: {}", finding.object, finding.why), format!("Instead: {}", finding.safer)];
+    let mut lines =
+        vec![format!("{}: {}", finding.object, finding.why), format!("Instead: {}", finding.safer)];
     lines.extend(finding.proof.iter().map(|proof| format!("Proof: {proof}")));
     lines.extend(finding.created_in.iter().map(|migration| format!("Created by {migration}")));
     plain(&lines.join("\n"))
@@ -155,7 +157,8 @@ fn location(finding: &Finding, report: &Report) -> Value {
     let file = report.prefix.join(finding.file.as_deref().or(generated).unwrap_or(Utf8Path::new("")));
     let uri = if file.as_str().is_empty() { ".".to_owned() } else { uri(&file) };
     let mut physical = Map::new();
-    let artifact = if file.is_absolute() { json!({ "uri": uri }) } else { json!({ "uri": uri, "uriBaseId": ROOT }) };
+    let artifact =
+        if file.is_absolute() { json!({ "uri": uri }) } else { json!({ "uri": uri, "uriBaseId": ROOT }) };
     physical.insert("artifactLocation".into(), artifact);
     match (finding.line, finding.column) {
         (Some(line), Some(column)) => {

@@ -126,9 +126,10 @@ fn values(
     source: &Source,
 ) -> Result<Vec<(&'static str, String)>, WorkflowError> {
     let paths = Paths::of(project, config)?;
-    let filters: Result<Vec<_>, _> =
+    let filters: Result<Vec<_>, WorkflowError> =
         paths.filters().iter().map(|filter| Ok(format!("      - {}", quoted(filter)?))).collect();
-    let fill_in = if source.is_known() { "" } else { "\n  # FILL IN: until then every run ends with an error." };
+    let fill_in =
+        if source.is_known() { "" } else { "\n  # FILL IN: until then every run ends with an error." };
     Ok(vec![
         ("FILL_IN", fill_in.to_owned()),
         ("TOOL_REPOSITORY", quoted(source.repository.as_deref().unwrap_or_default())?),
@@ -154,7 +155,10 @@ fn fill(template: &str, values: &[(&str, String)]) -> String {
 }
 
 fn configuration(path: &Utf8Path) -> Result<String, WorkflowError> {
-    Ok(format!("\n  # The configuration, relative to the repository's root.\n  RUN_MIGRATION_CONFIG: {}", quoted(path.as_str())?))
+    Ok(format!(
+        "\n  # The configuration, relative to the repository's root.\n  RUN_MIGRATION_CONFIG: {}",
+        quoted(path.as_str())?
+    ))
 }
 
 /// A YAML string of one line.
