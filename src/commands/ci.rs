@@ -14,7 +14,7 @@ use crate::{
 ///
 /// # Errors
 /// Where there is no project, or a workflow cannot be made or written.
-pub fn run(context: &Context, command: &CiCommand) -> Result<Report, Error> {
+pub(super) fn run(context: &Context, command: &CiCommand) -> Result<Report, Error> {
     let CiCommand::Github(args) = command;
     let project = Project::find(context)?;
     let config = context.settings.config.as_ref().map(|config| context.absolute(config));
