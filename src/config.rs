@@ -165,6 +165,13 @@ impl Project {
         finding
     }
 
+    /// The repository's root: the nearest directory upwards that git keeps its data in, else the project's root.
+    #[must_use]
+    pub fn repository(&self) -> Utf8PathBuf {
+        let has_git = |directory: &&Utf8Path| directory.join(".git").symlink_metadata().is_ok();
+        self.root.ancestors().find(has_git).unwrap_or(&self.root).to_owned()
+    }
+
     /// `path` as a person at the repository's root would name it.
     #[must_use]
     pub fn relative<'a>(&self, path: &'a Utf8Path) -> &'a Utf8Path {

@@ -12,16 +12,16 @@ use run_migration::{
 
 fn main() -> ExitCode {
     emit::no_backtraces();
+    let environment = Environment::read();
     let typed = match parse(std::env::args_os()) {
         Ok(typed) => typed,
         Err(Instead::Text(text)) => return emit::text(&text),
-        Err(Instead::Usage(report, settings)) => return emit::report(&report, &settings),
+        Err(Instead::Usage(report, settings)) => return emit::report(&report, &settings, &environment),
     };
-    let environment = Environment::read();
     let settings = typed.settings.clone();
     let progress = emit::progress(&settings, &environment);
     let name = typed.command.name();
-    let report = std::panic::catch_unwind(|| commands::execute(typed, environment, progress))
+    let report = std::panic::catch_unwind(|| commands::execute(typed, environment.clone(), progress))
         .unwrap_or_else(|_| emit::broken(name, Outcome::Failed));
-    emit::report(&report, &settings)
+    emit::report(&report, &settings, &environment)
 }

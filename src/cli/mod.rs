@@ -1,5 +1,6 @@
 //! What can be typed: clap's types. `parse` turns the arguments into them.
 
+pub mod ci;
 pub mod parse;
 
 use camino::Utf8PathBuf;
@@ -37,6 +38,9 @@ pub enum Command {
     Sync(SyncArgs),
     /// Show what would be used and why, and how to mend what is missing
     Doctor,
+    /// Print the workflows that make every pull request pass the check
+    #[command(subcommand)]
+    Ci(ci::CiCommand),
 }
 
 impl Command {
@@ -47,6 +51,7 @@ impl Command {
             Self::Generate(_) => "generate",
             Self::Sync(_) => "sync",
             Self::Doctor => "doctor",
+            Self::Ci(_) => "ci",
         }
     }
 }
@@ -158,6 +163,10 @@ pub enum Format {
     Human,
     /// For programs: one JSON object, on failure too
     Json,
+    /// For GitHub Actions: annotations on the files, and a summary of the step
+    Github,
+    /// For code scanning: SARIF 2.1.0
+    Sarif,
 }
 
 /// When to use colour.

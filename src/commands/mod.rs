@@ -1,5 +1,6 @@
 //! One file for each command: a path through the stages. Dispatch and life cycle, no logic.
 
+mod ci;
 mod doctor;
 mod generate;
 mod job;
@@ -40,6 +41,7 @@ async fn run(context: &Context, command: &Command) -> Result<Report, Error> {
     match command {
         Command::Generate(args) => generate::run(context, args).await,
         Command::Sync(args) => sync::run(context, args).await,
+        Command::Ci(command) => ci::run(context, command),
         Command::Doctor => doctor::run(context).await,
     }
 }

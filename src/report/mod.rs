@@ -2,9 +2,12 @@
 
 pub mod agents;
 pub mod emit;
+pub mod github;
 pub mod human;
 pub mod json;
+pub mod markdown;
 pub mod progress;
+pub mod sarif;
 
 use std::time::Duration;
 
@@ -38,6 +41,8 @@ pub struct Report {
     pub hint: Option<String>,
     /// What a person gets on standard output.
     pub result: Option<String>,
+    /// The way from the repository's root to the project's, for outputs that name files from the former.
+    pub prefix: Utf8PathBuf,
 }
 
 /// A generated migration.
@@ -84,6 +89,7 @@ impl Report {
             error: None,
             hint: None,
             result: None,
+            prefix: Utf8PathBuf::new(),
         }
     }
 

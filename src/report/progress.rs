@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::github::harmless;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// How much is shown on standard error.
@@ -83,7 +84,7 @@ impl Stage {
             let mut stderr = anstream::stderr().lock();
             let _ = std::io::Write::write_fmt(
                 &mut stderr,
-                format_args!("{:<10}  {result}  ({:.2} s)\n", self.name, took.as_secs_f64()),
+                format_args!("{:<10}  {}  ({:.2} s)\n", self.name, harmless(result), took.as_secs_f64()),
             );
         }
         (self.name, took)
