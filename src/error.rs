@@ -40,6 +40,12 @@ pub enum Error {
     /// Running a program.
     #[error(transparent)]
     Process(#[from] crate::process::ProcessError),
+    /// The temporary PostgreSQL.
+    #[error(transparent)]
+    Postgres(#[from] crate::postgres::Error),
+    /// Replaying the history.
+    #[error(transparent)]
+    Replay(#[from] crate::history::replay::ReplayError),
     /// Reading or writing a file; the text names it.
     #[error(transparent)]
     File(#[from] std::io::Error),
@@ -82,6 +88,8 @@ impl Error {
                 error.0
             )),
             Self::Process(error) => error.hint(),
+            Self::Postgres(error) => error.hint(),
+            Self::Replay(error) => error.hint(),
             Self::History(_) | Self::Write(_) | Self::File(_) => None,
         }
         .map(|hint| redact(&hint))
