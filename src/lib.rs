@@ -34,6 +34,9 @@ pub mod history;
 pub mod postgres;
 
 // The paths through them, and what they have to say.
+pub mod live;
+pub mod release;
+
 pub mod commands;
 pub mod report;
 

@@ -99,12 +99,16 @@ fn tls_hint(cause: &str) -> &'static str {
 
 fn refusal_hint(code: &str, message: &str) -> Option<&'static str> {
     let hint = match code {
-        "28P01" => "user or password in the database URL are not the server's; special characters must be percent-encoded",
+        "28P01" => {
+            "user or password in the database URL are not the server's; special characters must be percent-encoded"
+        }
         "28000" if message.contains("no encryption") || message.contains("SSL off") => {
             "the server wants TLS: add sslmode=require to the database URL"
         }
         "3D000" => "the URL's path names the database",
-        "42501" => "the role needs USAGE on the schema and SELECT on its table _prisma_migrations, nothing more",
+        "42501" => {
+            "the role needs USAGE on the schema and SELECT on its table _prisma_migrations, nothing more"
+        }
         "53300" => "the server has no connection left: name a pooler, or raise max_connections",
         _ if message.contains("unsupported startup parameter") => {
             "PgBouncer takes no startup options: leave them out of the database URL"
@@ -158,7 +162,11 @@ impl Database {
     ///
     /// # Errors
     /// Where a statement fails, or the answer takes longer than `limit`: the connection is of no more use then.
-    pub async fn ask(&self, question: &str, limit: Duration) -> Result<Vec<Vec<SimpleQueryRow>>, DatabaseError> {
+    pub async fn ask(
+        &self,
+        question: &str,
+        limit: Duration,
+    ) -> Result<Vec<Vec<SimpleQueryRow>>, DatabaseError> {
         let text = format!(
             "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL statement_timeout = {}; {question}",
             limit.as_millis()

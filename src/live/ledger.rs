@@ -9,6 +9,9 @@ pub const TABLE: &str = "_prisma_migrations";
 /// Longer messages of a failed migration are cut.
 const LOGS: usize = 4000;
 
+/// The advisory lock that `prisma migrate deploy` holds while it works.
+pub const ADVISORY_LOCK: u32 = 72_707_369;
+
 /// What a database records about its migrations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ledger {
@@ -36,6 +39,8 @@ pub struct Entry {
     pub rolled_back_at: Option<String>,
     /// Why it failed, where it did: the beginning of Prisma's message.
     pub logs: Option<String>,
+    /// Whether it is being applied just now: begun, neither done nor failed, and somebody holds Prisma's lock.
+    pub is_running: bool,
 }
 
 /// Asks whether there is a ledger in `schema`, and how many tables.
@@ -58,7 +63,9 @@ pub(super) fn probe(schema: &str) -> String {
 /// The answer to [`probe`]: `None` where there is a ledger to be read.
 pub(super) fn absence(rows: &[SimpleQueryRow]) -> Option<Ledger> {
     let number = |column| {
-        rows.first().and_then(|row| row.try_get(column).ok().flatten()?.parse::<u64>().ok()).unwrap_or_default()
+        rows.first()
+            .and_then(|row| row.try_get(column).ok().flatten()?.parse::<u64>().ok())
+            .unwrap_or_default()
     };
     (number(0) == 0).then(|| Ledger::Absent { tables: number(1) })
 }
@@ -68,9 +75,14 @@ pub(super) fn question(schema: &str) -> String {
     let utc = |column: &str| {
         format!("pg_catalog.to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
     };
+    let is_open = "finished_at IS NULL AND rolled_back_at IS NULL";
     format!(
         "SELECT migration_name, checksum, {}, {}, {}, \
-                CASE WHEN finished_at IS NULL AND rolled_back_at IS NULL THEN pg_catalog.left(logs, {LOGS}) END \
+                CASE WHEN {is_open} THEN pg_catalog.left(logs, {LOGS}) END, \
+                CASE WHEN {is_open} AND logs IS NULL THEN EXISTS (SELECT FROM pg_catalog.pg_locks \
+                  WHERE locktype = 'advisory' AND classid = 0 AND objid = {ADVISORY_LOCK} AND objsubid = 1 AND granted \
+                    AND database = (SELECT oid FROM pg_catalog.pg_database \
+                                     WHERE datname = pg_catalog.current_database())) END \
            FROM {}.{} ORDER BY started_at, migration_name;",
         utc("started_at"),
         utc("finished_at"),
@@ -91,6 +103,7 @@ pub(super) fn read(rows: &[SimpleQueryRow]) -> Ledger {
             finished_at: text(3),
             rolled_back_at: text(4),
             logs: text(5).filter(|logs| !logs.is_empty()),
+            is_running: text(6).as_deref() == Some("t"),
         }
     };
     Ledger::Present(rows.iter().map(entry).collect())

@@ -76,6 +76,8 @@ pub struct State {
     pub applied: Vec<String>,
     /// Those that are not, failed ones left out.
     pub pending: Vec<Pending>,
+    /// Migrations that somebody is applying just now, whether the directory holds them or not.
+    pub running: Vec<String>,
     /// Migrations that failed, whether the directory holds them or not.
     pub failed: Vec<Failed>,
     /// Migrations of which every attempt was declared rolled back.
@@ -96,8 +98,10 @@ pub fn compare(ledger: &Ledger, history: &History) -> State {
         Ledger::Absent { tables } => (&[][..], Some(*tables)),
     };
     let fates = fates(entries);
-    let expected: BTreeSet<&str> = history.migrations.iter().map(|migration| migration.name.as_str()).collect();
-    let applied: BTreeSet<&str> = fates.iter().filter(|(_, fate)| fate.is_applied()).map(|(name, _)| *name).collect();
+    let expected: BTreeSet<&str> =
+        history.migrations.iter().map(|migration| migration.name.as_str()).collect();
+    let applied: BTreeSet<&str> =
+        fates.iter().filter(|(_, fate)| fate.is_applied()).map(|(name, _)| *name).collect();
     let newest = applied.last().copied();
     let owned = |name: &&str| (*name).to_owned();
     let mut state = State {
@@ -106,17 +110,19 @@ pub fn compare(ledger: &Ledger, history: &History) -> State {
         last_expected: expected.last().map(owned),
         applied: applied.intersection(&expected).map(owned).collect(),
         pending: Vec::new(),
+        running: names(&fates, |fate| fate.is_running),
         failed: failed(&fates),
-        rolled_back: fates.iter().filter(|(_, fate)| fate.is_rolled_back()).map(|(name, _)| owned(name)).collect(),
+        rolled_back: names(&fates, |fate| fate.is_rolled_back()),
         edited: history.migrations.iter().filter_map(|migration| edited(migration, &fates)).collect(),
         not_in_directory: applied.difference(&expected).map(owned).collect(),
         applied_out_of_order: out_of_order(entries, &applied),
     };
     for name in expected {
         let fate = fates.get(name);
-        if fate.is_none_or(Fate::is_rolled_back) {
+        if fate.is_none_or(Fate::is_open) {
             let out_of_order = newest.is_some_and(|newest| name < newest);
-            state.pending.push(Pending { name: name.to_owned(), out_of_order, rolled_back: fate.is_some() });
+            let rolled_back = fate.is_some_and(Fate::is_rolled_back);
+            state.pending.push(Pending { name: name.to_owned(), out_of_order, rolled_back });
         }
     }
     state.standing = standing(&state, absent);
@@ -128,6 +134,7 @@ pub fn compare(ledger: &Ledger, history: &History) -> State {
 struct Fate<'a> {
     applied: Option<&'a Entry>,
     failed: Option<&'a Entry>,
+    is_running: bool,
 }
 
 impl Fate<'_> {
@@ -136,8 +143,12 @@ impl Fate<'_> {
         self.applied.is_some() && self.failed.is_none()
     }
 
-    const fn is_rolled_back(&self) -> bool {
+    const fn is_open(&self) -> bool {
         self.applied.is_none() && self.failed.is_none()
+    }
+
+    const fn is_rolled_back(&self) -> bool {
+        self.is_open() && !self.is_running
     }
 }
 
@@ -148,10 +159,15 @@ fn fates(entries: &[Entry]) -> BTreeMap<&str, Fate<'_>> {
         match (&entry.rolled_back_at, &entry.finished_at) {
             (Some(_), _) => {}
             (None, Some(_)) => fate.applied = Some(entry),
+            (None, None) if entry.is_running => fate.is_running = true,
             (None, None) => fate.failed = Some(entry),
         }
     }
     fates
+}
+
+fn names(fates: &BTreeMap<&str, Fate<'_>>, wanted: impl Fn(&Fate<'_>) -> bool) -> Vec<String> {
+    fates.iter().filter(|(_, fate)| wanted(fate)).map(|(name, _)| (*name).to_owned()).collect()
 }
 
 fn failed(fates: &BTreeMap<&str, Fate<'_>>) -> Vec<Failed> {
@@ -187,8 +203,10 @@ pub fn is_checksum_of(recorded: &str, migration: &Migration) -> bool {
 /// Those of `applied` that were begun after a newer one. Prisma 6 sorts names as people do, others by their bytes:
 /// what is in order for either of them is in order.
 fn out_of_order(entries: &[Entry], applied: &BTreeSet<&str>) -> Vec<String> {
-    let mut begun: Vec<_> =
-        entries.iter().filter(|entry| entry.finished_at.is_some() && applied.contains(entry.name.as_str())).collect();
+    let mut begun: Vec<_> = entries
+        .iter()
+        .filter(|entry| entry.finished_at.is_some() && applied.contains(entry.name.as_str()))
+        .collect();
     begun.sort_by(|a, b| (&a.started_at, &a.name).cmp(&(&b.started_at, &b.name)));
     let mut late: Vec<&str> = Vec::new();
     let (mut newest, mut newest_for_people) = ("", Vec::new());
@@ -247,9 +265,9 @@ mod tests {
         History { directory: "/m".into(), migrations: names.iter().map(migration).collect() }
     }
 
-    /// A row begun at second `at`, done unless its name ends in `!` (failed) or `~` (rolled back).
+    /// A row begun at second `at`, done unless its name ends in `!` (failed), `~` (rolled back) or `?` (running).
     fn entry(at: usize, text: &str) -> Entry {
-        let name = text.trim_end_matches(['!', '~']);
+        let name = text.trim_end_matches(['!', '~', '?']);
         let time = |seconds: usize| format!("2026-01-01T00:00:{seconds:02}.000000Z");
         Entry {
             name: name.to_owned(),
@@ -258,6 +276,7 @@ mod tests {
             finished_at: (name == text).then(|| time(at)),
             rolled_back_at: text.ends_with('~').then(|| time(at)),
             logs: text.ends_with('!').then(|| "ERROR: password=hunter2".to_owned()),
+            is_running: text.ends_with('?'),
         }
     }
 
@@ -265,7 +284,7 @@ mod tests {
         Ledger::Present(texts.iter().enumerate().map(|(at, text)| entry(at, text)).collect())
     }
 
-    fn names(pending: &[Pending]) -> Vec<&str> {
+    fn of(pending: &[Pending]) -> Vec<&str> {
         pending.iter().map(|pending| pending.name.as_str()).collect()
     }
 
@@ -285,6 +304,9 @@ mod tests {
             (rows(&["1_a~", "1_a"]), &["1_a"], UpToDate),
             (rows(&["1_a~", "1_a!"]), &["1_a"], Failed),
             (rows(&["1_a", "1_a!"]), &["1_a"], Failed),
+            (rows(&["1_a", "2_b?"]), &["1_a"], UpToDate),
+            (rows(&["1_a", "2_b?"]), &["1_a", "2_b"], Behind),
+            (rows(&["1_a", "2_b~", "2_b?"]), &["1_a", "2_b"], Behind),
             (rows(&[]), &[], UpToDate),
             (Ledger::Absent { tables: 0 }, &["1_a"], Empty),
             (Ledger::Absent { tables: 3 }, &["1_a"], NotManaged),
@@ -295,15 +317,16 @@ mod tests {
 
     #[test]
     fn every_list_is_told() {
-        let ledger = rows(&["1_a", "3_c", "2_b", "4_gone", "5_e!", "6_f~"]);
+        let ledger = rows(&["1_a", "3_c", "2_b", "4_gone", "5_e!", "6_f~", "7_g?"]);
         let state = compare(&ledger, &history(&["1_a", "2_b", "25_new", "3_c", "5_e", "6_f"]));
         assert_eq!(state.applied, ["1_a", "2_b", "3_c"]);
-        assert_eq!(names(&state.pending), ["25_new", "6_f"]);
+        assert_eq!(of(&state.pending), ["25_new", "6_f"]);
         assert_eq!(state.pending.iter().map(|p| p.out_of_order).collect::<Vec<_>>(), [true, false]);
         assert_eq!(state.pending.iter().map(|p| p.rolled_back).collect::<Vec<_>>(), [false, true]);
         assert_eq!(state.failed[0].name, "5_e");
         assert_eq!(state.failed[0].error.as_deref(), Some("ERROR: password=***"));
         assert_eq!(state.rolled_back, ["6_f"]);
+        assert_eq!(state.running, ["7_g"]);
         assert_eq!(state.not_in_directory, ["4_gone"]);
         assert_eq!(state.applied_out_of_order, ["2_b"]);
         assert_eq!(state.last_applied.as_deref(), Some("4_gone"));

@@ -115,7 +115,8 @@ struct Verifier {
 
 impl Verifier {
     fn new(policy: &Policy, provider: &Arc<CryptoProvider>) -> Result<Self, TlsError> {
-        let nobody = Self { verify: policy.verify, strict: None, named: Vec::new(), provider: Arc::clone(provider) };
+        let nobody =
+            Self { verify: policy.verify, strict: None, named: Vec::new(), provider: Arc::clone(provider) };
         if policy.verify == Verify::Nothing {
             return Ok(nobody);
         }

@@ -79,7 +79,9 @@ impl UrlError {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Missing => "set DATABASE_URL, or pass --database-url",
-            Self::Quoted => "take the quotation marks away: env files and Kubernetes manifests keep them as they are",
+            Self::Quoted => {
+                "take the quotation marks away: env files and Kubernetes manifests keep them as they are"
+            }
             Self::Scheme => "postgresql://USER:PASSWORD@HOST:5432/DATABASE?schema=public",
             Self::Service(_) => "name the database itself: the postgresql:// URL, often kept as DIRECT_URL",
             Self::Malformed(_) => {
@@ -123,7 +125,11 @@ pub fn parse(text: &str) -> Result<Target, UrlError> {
         config.password(percent_encoding::percent_decode_str(password).collect::<Vec<_>>());
     }
     let is_socket = host.starts_with('/');
-    if is_socket { config.host_path(&host) } else { config.host(&host) };
+    if is_socket {
+        config.host_path(&host)
+    } else {
+        config.host(&host)
+    };
     let shown = if host.contains(':') && !is_socket { format!("[{host}]") } else { host };
     let mut target = parameters.into_target(config, format!("{shown}:{port}/{database}"));
     if is_socket {
@@ -173,7 +179,7 @@ struct Parameters {
     socket_timeout: Option<Duration>,
     application_name: Option<String>,
     options: Option<String>,
-    channel_binding: ChannelBinding,
+    channel_binding: Option<ChannelBinding>,
     tls: TlsParameters,
     notes: Vec<String>,
 }
@@ -198,7 +204,7 @@ impl Parameters {
             "socket_timeout" => self.socket_timeout = seconds("socket_timeout", &value)?,
             "application_name" => self.application_name = Some(value),
             "options" => self.options = Some(value),
-            "channel_binding" => self.channel_binding = channel_binding(&value)?,
+            "channel_binding" => self.channel_binding = Some(channel_binding(&value)?),
             "sslmode" => self.tls.mode = Mode::read(&value)?,
             "sslaccept" => self.tls.accept = Some(Accept::read(&value)?),
             "sslcert" => self.tls.prisma_roots = Some(value.into()),
@@ -213,7 +219,9 @@ impl Parameters {
     }
 
     fn into_target(mut self, mut config: Config, place: String) -> Target {
-        config.channel_binding(self.channel_binding);
+        if let Some(binding) = self.channel_binding {
+            config.channel_binding(binding);
+        }
         config.application_name(self.application_name.as_deref().unwrap_or("run-migration"));
         if let Some(options) = &self.options {
             config.options(options);
@@ -237,8 +245,8 @@ impl Parameters {
 
 /// The note about a parameter that is not understood. Its name is shown only where it looks like one.
 fn unknown(key: &str) -> Result<String, UrlError> {
-    let looks_like_a_name =
-        key.len() <= 40 && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
+    let looks_like_a_name = key.len() <= 40
+        && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
     if !looks_like_a_name {
         return Err(UrlError::Malformed("after the question mark stands what is no parameter"));
     }
@@ -247,7 +255,8 @@ fn unknown(key: &str) -> Result<String, UrlError> {
 
 /// Whole seconds; 0 means no limit, as Prisma has it.
 fn seconds(name: &'static str, value: &str) -> Result<Option<Duration>, UrlError> {
-    let seconds: u32 = value.parse().map_err(|_| UrlError::Parameter { name, wanted: "a number of seconds" })?;
+    let seconds: u32 =
+        value.parse().map_err(|_| UrlError::Parameter { name, wanted: "a number of seconds" })?;
     Ok((seconds > 0).then(|| Duration::from_secs(seconds.into())))
 }
 
@@ -409,7 +418,9 @@ mod tests {
 
     #[test]
     fn the_pools_parameters_are_ignored_and_others_are_named() {
-        let quiet = with("connection_limit=5&pool_timeout=0&pgbouncer=true&statement_cache_size=0&max_idle_connection_lifetime=9");
+        let quiet = with(
+            "connection_limit=5&pool_timeout=0&pgbouncer=true&statement_cache_size=0&max_idle_connection_lifetime=9",
+        );
         assert!(quiet.notes.is_empty(), "{:?}", quiet.notes);
         let named = with("sslidentity=/c.p12&sslpassword=hunter2&target_session_attrs=any");
         assert_eq!(named.notes.len(), 3);
@@ -419,7 +430,9 @@ mod tests {
 
     #[test]
     fn limits_options_and_names_are_passed_on() {
-        let target = with("connect_timeout=0&socket_timeout=7&application_name=me&options=-c%20a%3Db&channel_binding=require");
+        let target = with(
+            "connect_timeout=0&socket_timeout=7&application_name=me&options=-c%20a%3Db&channel_binding=require",
+        );
         assert_eq!((target.connect_timeout, target.socket_timeout), (None, Some(Duration::from_secs(7))));
         assert_eq!(target.config.get_application_name(), Some("me"));
         assert_eq!(target.config.get_options(), Some("-c a=b"));
@@ -451,7 +464,8 @@ mod tests {
             assert_eq!(target.config.get_ssl_mode(), mode, "{parameters}");
             assert_eq!(target.tls.verify, verify, "{parameters}");
             assert_eq!(target.notes.len(), notes, "{parameters}: {:?}", target.notes);
-            let roots = if parameters.contains("/ca.pem") { Roots::File("/ca.pem".into()) } else { Roots::System };
+            let roots =
+                if parameters.contains("/ca.pem") { Roots::File("/ca.pem".into()) } else { Roots::System };
             assert_eq!(target.tls.roots, roots, "{parameters}");
         }
     }
