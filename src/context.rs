@@ -38,10 +38,21 @@ impl Environment {
         self.0.get(key).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
+    /// Every variable, for a child that is to start from these and nothing else.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &std::ffi::OsStr)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_os_str()))
+    }
+
     /// Whether `key` is set to anything but an empty value, `0` or `false`.
     #[must_use]
     pub fn is_on(&self, key: &str) -> bool {
         self.get(key).is_some_and(|value| !matches!(value, "0" | "false"))
+    }
+}
+
+impl<K: Into<String>, V: Into<OsString>> FromIterator<(K, V)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
+        Self(pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
     }
 }
 

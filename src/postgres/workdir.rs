@@ -137,7 +137,7 @@ fn unsuitable(place: &Place, run_as: &RunAs) -> Option<String> {
 }
 
 /// The directory on the way to `path` that another account may not pass.
-fn closed_ancestor<'a>(path: &'a Utf8Path, run_as: &RunAs) -> Option<&'a Utf8Path> {
+pub(super) fn closed_ancestor<'a>(path: &'a Utf8Path, run_as: &RunAs) -> Option<&'a Utf8Path> {
     let RunAs::User { uid, gid, .. } = run_as else { return None };
     path.ancestors().find(|directory| {
         directory.metadata().is_ok_and(|metadata| {

@@ -1,3 +1,8 @@
 //! The command line from outside, with real parts: PostgreSQL, Prisma, git.
+#![expect(unreachable_pub, reason = "helpers are shared by the modules of this one binary")]
+#![expect(clippy::unwrap_used, reason = "a helper that cannot help fails its test")]
+#![expect(clippy::disallowed_methods, reason = "tests run programs and read the environment as a user does")]
 
 mod docs;
+mod freshness;
+mod support;
