@@ -1,5 +1,6 @@
 //! What can be typed: clap's types. `parse` turns the arguments into them.
 
+pub mod live;
 pub mod parse;
 
 use camino::Utf8PathBuf;
@@ -33,6 +34,12 @@ pub struct Cli {
 pub enum Command {
     /// Generate the next migration from the changed schema (the same as no subcommand at all)
     Generate(GenerateArgs),
+    /// Say where a database stands: applied, pending, failed, edited, unknown migrations
+    Status(live::StatusArgs),
+    /// Say whether code with these migrations may serve on a database: for probes and start-up checks
+    Ready(live::ReadyArgs),
+    /// Write the tables and columns that the migrations make, for `ready --snapshot`
+    Snapshot(live::SnapshotArgs),
     /// Show what would be used and why, and how to mend what is missing
     Doctor,
 }
@@ -43,8 +50,17 @@ impl Command {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Generate(_) => "generate",
+            Self::Status(_) => "status",
+            Self::Ready(_) => "ready",
+            Self::Snapshot(_) => "snapshot",
             Self::Doctor => "doctor",
         }
+    }
+
+    /// Whether SIGTERM is this command's ordinary end, which it comes to by itself.
+    #[must_use]
+    pub const fn stops_in_order(&self) -> bool {
+        matches!(self, Self::Ready(args) if args.listen.is_some())
     }
 }
 

@@ -7,16 +7,20 @@
 //! observe    ledger and catalog in one question      -> Observation
 //! state      ledger against history                  -> State
 //! readiness  may a program that expects this serve?  -> Verdict
-//! serve      the same, again and again, over HTTP
+//! watch      the same, again and again                -> Answer
+//! serve      the last answer, over HTTP
 //! ```
 
+pub mod answer;
 pub mod catalog;
 pub mod connect;
 pub mod expected;
 pub mod ledger;
 pub mod observe;
 pub mod readiness;
+pub mod serve;
 pub mod snapshot;
 pub mod state;
 pub mod tls;
 pub mod url;
+pub mod watch;
