@@ -36,6 +36,8 @@ pub mod postgres;
 
 pub mod prisma;
 
+pub mod guard;
+
 // The paths through them, and what they have to say.
 pub mod live;
 pub mod release;
