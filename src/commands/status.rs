@@ -72,7 +72,9 @@ fn headline(state: &State, ledger: &Ledger) -> String {
         Standing::Behind => format!("behind: {pending} pending"),
         Standing::Ahead => format!("ahead: the directory does not hold {extra} that the database has"),
         Standing::Diverged => {
-            format!("diverged: {pending} pending, and the directory does not hold {extra} that the database has")
+            format!(
+                "diverged: {pending} pending, and the directory does not hold {extra} that the database has"
+            )
         }
         Standing::Failed => format!("failed: {} failed and must be resolved", count(state.failed.len())),
         Standing::Edited => format!("edited: {} changed since it was applied", count(state.edited.len())),
@@ -133,7 +135,10 @@ fn details(place: &str, schema: &str, state: &State) -> String {
     list(&mut out, "being applied just now", state.running.iter().cloned());
     let failed = state.failed.iter().map(|failed| match &failed.error {
         Some(error) => format!("{}  begun {}\n{}", failed.name, failed.started_at, indent(error)),
-        None => format!("{}  begun {}, no error recorded: it broke off, or still runs", failed.name, failed.started_at),
+        None => format!(
+            "{}  begun {}, no error recorded: it broke off, or still runs",
+            failed.name, failed.started_at
+        ),
     });
     list(&mut out, "failed", failed);
     list(&mut out, "rolled back", state.rolled_back.iter().cloned());
@@ -144,7 +149,11 @@ fn details(place: &str, schema: &str, state: &State) -> String {
     let newest = state.last_expected.as_deref().unwrap_or_default();
     let extra = state.not_in_directory.iter().map(|name| {
         let is_older = name.as_str() < newest;
-        let why = if is_older { "  (older than the newest there: deleted, renamed, or added out of order later)" } else { "" };
+        let why = if is_older {
+            "  (older than the newest there: deleted, renamed, or added out of order later)"
+        } else {
+            ""
+        };
         format!("{name}{why}")
     });
     list(&mut out, "applied, but not in the directory", extra);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     cli::live::DatabaseArgs,
-    config::Project,
+    config::{ConfigError, Project},
     context::Context,
     error::Error,
     history::{
@@ -21,10 +21,14 @@ use crate::{
 /// How long an answer of a few milliseconds may take where nobody says otherwise.
 const ANSWER: Duration = Duration::from_secs(10);
 
+const NAME_THEM: &str =
+    "name the migrations with --migrations: a directory, a wheel, or python:NAME of an installed package";
+
 /// The database that is meant: `--database-url`, else `DATABASE_URL`, which is what the program itself goes by.
 pub(super) fn target(context: &Context, args: &DatabaseArgs, report: &mut Report) -> Result<Target, Error> {
     let given = args.database_url.as_ref().map(|url| url.reveal());
-    let target = url::parse(given.or_else(|| context.environment.get("DATABASE_URL")).ok_or(UrlError::Missing)?)?;
+    let target =
+        url::parse(given.or_else(|| context.environment.get("DATABASE_URL")).ok_or(UrlError::Missing)?)?;
     report.notes.extend(target.notes.iter().cloned());
     Ok(target)
 }
@@ -44,7 +48,8 @@ pub(super) async fn expected(context: &Context, source: Option<&str>) -> Result<
     match damages.as_slice() {
         [] => Ok(history),
         [first, others @ ..] => {
-            let more = if others.is_empty() { String::new() } else { format!(" (and {} more)", others.len()) };
+            let more =
+                if others.is_empty() { String::new() } else { format!(" (and {} more)", others.len()) };
             Err(Error::failed(format!("the migrations are damaged: {}: {}{more}", first.object, first.why))
                 .hint(first.safer.clone()))
         }
@@ -52,10 +57,14 @@ pub(super) async fn expected(context: &Context, source: Option<&str>) -> Result<
 }
 
 fn of_repository(context: &Context) -> Result<Loaded, Error> {
-    let project = Project::find(context)?;
+    // An image has the migrations, but seldom the repository around them.
+    let project = Project::find(context).map_err(|error| match error {
+        ConfigError::NoLayout { .. } => Error::failed(error.to_string()).hint(NAME_THEM),
+        other => other.into(),
+    })?;
     if !project.migrations.is_dir() {
-        return Err(Error::failed(format!("{}: there is no such directory of migrations", project.migrations))
-            .hint("name it with --migrations"));
+        let message = format!("{}: there is no such directory of migrations", project.migrations);
+        return Err(Error::failed(message).hint(NAME_THEM));
     }
     Ok(load::load(&project.migrations)?)
 }

@@ -79,7 +79,7 @@ impl TlsError {
             ),
             Self::NoCertificate { .. } => Some("it must be PEM, beginning with -----BEGIN CERTIFICATE-----".into()),
             Self::NoSystemRoots(_) => {
-                Some("install the package ca-certificates, or name the authority's file with sslrootcert".into())
+                Some("install the package ca-certificates, or name the file of the authority with sslrootcert".into())
             }
             Self::Setup(_) => None,
         }

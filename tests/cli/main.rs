@@ -5,4 +5,5 @@
 
 mod docs;
 mod freshness;
+mod live;
 mod support;
