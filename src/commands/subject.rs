@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How long an answer of a few milliseconds may take where nobody says otherwise.
-const ANSWER: Duration = Duration::from_secs(10);
+const ANSWER: Duration = Duration::from_secs(5);
 
 const NAME_THEM: &str =
     "name the migrations with --migrations: a directory, a wheel, or python:NAME of an installed package";
