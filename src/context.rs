@@ -99,6 +99,13 @@ impl Context {
         })
     }
 
+    /// The time of day, for what outlives the moment that the run began at.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    pub fn clock() -> Timestamp {
+        Timestamp::now()
+    }
+
     /// `path` as it was typed, made absolute.
     #[must_use]
     pub fn absolute(&self, path: &Utf8Path) -> Utf8PathBuf {

@@ -61,6 +61,18 @@ pub enum Error {
     /// Replaying the history.
     #[error(transparent)]
     Replay(#[from] crate::history::replay::ReplayError),
+    /// Reading a database's URL.
+    #[error(transparent)]
+    Url(#[from] crate::live::url::UrlError),
+    /// Asking a database.
+    #[error(transparent)]
+    Database(#[from] crate::live::connect::DatabaseError),
+    /// Finding the history that a database should have.
+    #[error(transparent)]
+    Expected(#[from] crate::live::expected::ExpectedError),
+    /// Reading the catalog that a database should have.
+    #[error(transparent)]
+    Snapshot(#[from] crate::live::snapshot::SnapshotError),
     /// Reading or writing a file; the text names it.
     #[error(transparent)]
     File(#[from] std::io::Error),
@@ -115,6 +127,10 @@ impl Error {
             Self::Process(error) => error.hint(),
             Self::Postgres(error) => error.hint(),
             Self::Replay(error) => error.hint(),
+            Self::Url(error) => error.hint(),
+            Self::Database(error) => error.hint(),
+            Self::Expected(error) => error.hint(),
+            Self::Snapshot(error) => error.hint(),
             Self::Sync(_) | Self::History(_) | Self::Write(_) | Self::File(_) => None,
         }
         .map(|hint| redact(&hint))

@@ -1,6 +1,7 @@
 //! What can be typed: clap's types. `parse` turns the arguments into them.
 
 pub mod ci;
+pub mod live;
 pub mod parse;
 
 use camino::Utf8PathBuf;
@@ -36,6 +37,12 @@ pub enum Command {
     Generate(GenerateArgs),
     /// Make the copies of schema.prisma equal to the source
     Sync(SyncArgs),
+    /// Say where a database stands: applied, pending, failed, edited, unknown migrations
+    Status(live::StatusArgs),
+    /// Say whether code with these migrations may serve on a database: for probes and start-up checks
+    Ready(live::ReadyArgs),
+    /// Write the tables and columns that the migrations make, for `ready --snapshot`
+    Snapshot(live::SnapshotArgs),
     /// Show what would be used and why, and how to mend what is missing
     Doctor,
     /// Print the workflows that make every pull request pass the check
@@ -50,9 +57,18 @@ impl Command {
         match self {
             Self::Generate(_) => "generate",
             Self::Sync(_) => "sync",
+            Self::Status(_) => "status",
+            Self::Ready(_) => "ready",
+            Self::Snapshot(_) => "snapshot",
             Self::Doctor => "doctor",
             Self::Ci(_) => "ci",
         }
+    }
+
+    /// Whether SIGTERM is this command's ordinary end, which it comes to by itself.
+    #[must_use]
+    pub const fn stops_in_order(&self) -> bool {
+        matches!(self, Self::Ready(args) if args.listen.is_some())
     }
 }
 

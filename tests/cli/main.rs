@@ -8,6 +8,7 @@ mod docs;
 mod endings;
 mod freshness;
 mod generate;
+mod live;
 mod outputs;
 mod postgres;
 mod postgres_install;
