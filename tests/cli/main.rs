@@ -7,3 +7,4 @@ mod docs;
 mod freshness;
 mod outputs;
 mod support;
+mod workflows;
