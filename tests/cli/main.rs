@@ -18,3 +18,4 @@ mod replay;
 mod replay_order;
 mod support;
 mod sync;
+mod workflows;
