@@ -7,6 +7,7 @@
 //!             tables, objects, rows, routines     what each family of statements does
 //!             dynamic                             EXECUTE: constant texts are read, the rest is not guessed
 //!             expressions, types, names           shared by them
+//! script -> repeat     each statement, and how it can be made repeatable
 //! ```
 
 mod dynamic;
@@ -14,6 +15,7 @@ mod expressions;
 mod lower;
 mod names;
 mod objects;
+pub mod repeat;
 mod routines;
 mod rows;
 mod selective;
