@@ -6,7 +6,12 @@ use std::{collections::BTreeMap, ffi::OsString, sync::Arc};
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 
-use crate::{cli::GlobalArgs, error::Error, process::Processes, report::progress::Progress};
+use crate::{
+    cli::{GlobalArgs, parse::Typed},
+    error::Error,
+    process::Processes,
+    report::progress::Progress,
+};
 
 /// The environment variables, read once.
 #[derive(Debug, Clone, Default)]
@@ -38,10 +43,21 @@ impl Environment {
         self.0.get(key).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
+    /// Every variable, for a child that is to start from these and nothing else.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &std::ffi::OsStr)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_os_str()))
+    }
+
     /// Whether `key` is set to anything but an empty value, `0` or `false`.
     #[must_use]
     pub fn is_on(&self, key: &str) -> bool {
         self.get(key).is_some_and(|value| !matches!(value, "0" | "false"))
+    }
+}
+
+impl<K: Into<String>, V: Into<OsString>> FromIterator<(K, V)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
+        Self(pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
     }
 }
 
@@ -50,6 +66,8 @@ impl Environment {
 pub struct Context {
     /// The options that hold for every command.
     pub settings: GlobalArgs,
+    /// The words that were typed, the program's name first: for messages that say what to type next.
+    pub command_line: Vec<String>,
     /// The environment variables.
     pub environment: Environment,
     /// Where the tool was called, absolute.
@@ -68,7 +86,7 @@ impl Context {
     /// # Errors
     /// Where the working directory is gone or not UTF-8, or no process can be started.
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
-    pub fn gather(settings: GlobalArgs, environment: Environment, progress: Progress) -> Result<Self, Error> {
+    pub fn gather(typed: &Typed, environment: Environment, progress: Progress) -> Result<Self, Error> {
         let cwd = std::env::current_dir().map_err(|source| {
             Error::failed(format!("the working directory cannot be read: {source}"))
                 .hint("change into a directory that exists")
@@ -76,7 +94,8 @@ impl Context {
         let cwd = Utf8PathBuf::from_path_buf(cwd)
             .map_err(|path| Error::failed(format!("{}: the path is not UTF-8", path.display())))?;
         Ok(Self {
-            settings,
+            settings: typed.settings.clone(),
+            command_line: typed.line.clone(),
             environment,
             cwd,
             now: Timestamp::now(),
@@ -89,6 +108,12 @@ impl Context {
     #[must_use]
     pub fn absolute(&self, path: &Utf8Path) -> Utf8PathBuf {
         clean(&self.cwd.join(path))
+    }
+
+    /// `path` as it can be typed here: relative where it lies below the working directory.
+    #[must_use]
+    pub fn as_typed<'a>(&self, path: &'a Utf8Path) -> &'a Utf8Path {
+        path.strip_prefix(&self.cwd).unwrap_or(path)
     }
 
     /// The cache directory: `--cache-dir`, else `$XDG_CACHE_HOME/run-migration`, else `~/.cache/run-migration`;

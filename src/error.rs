@@ -22,6 +22,9 @@ pub enum Error {
     /// Reading the configuration or finding the layout.
     #[error(transparent)]
     Config(#[from] crate::config::ConfigError),
+    /// Asking whether the branch is up to date.
+    #[error(transparent)]
+    Freshness(#[from] crate::freshness::Error),
     /// Comparing the schema with its copies.
     #[error(transparent)]
     Schema(#[from] crate::schema_files::SchemaError),
@@ -37,6 +40,9 @@ pub enum Error {
     /// Writing the new migration.
     #[error(transparent)]
     Write(#[from] crate::history::write::WriteError),
+    /// Asking Prisma.
+    #[error(transparent)]
+    Prisma(#[from] crate::prisma::Error),
     /// Running a program.
     #[error(transparent)]
     Process(#[from] crate::process::ProcessError),
@@ -82,11 +88,13 @@ impl Error {
             Self::Usage(_) | Self::Name(_) => Some("run-migration --help".into()),
             Self::Failed { hint, .. } => hint.clone(),
             Self::Config(error) => error.hint(),
+            Self::Freshness(error) => error.hint(),
             Self::Schema(error) => error.hint(),
             Self::Order(error) => Some(format!(
                 "rename {:?} so that it begins with a UTC time stamp (YYYYMMDDHHMMSS_name), if it is not applied anywhere yet",
                 error.0
             )),
+            Self::Prisma(error) => error.hint(),
             Self::Process(error) => error.hint(),
             Self::Postgres(error) => error.hint(),
             Self::Replay(error) => error.hint(),

@@ -26,12 +26,17 @@ pub mod context;
 
 // The stages, in the order in which the data flows.
 pub mod freshness;
+pub mod git;
 
 pub mod schema_files;
 
 pub mod history;
 
 pub mod postgres;
+
+pub mod prisma;
+
+pub mod guard;
 
 // The paths through them, and what they have to say.
 pub mod commands;

@@ -51,6 +51,14 @@ const BURIAL: Duration = Duration::from_millis(5);
 #[derive(Debug, Clone)]
 pub struct Processes(Arc<Inner>);
 
+/// Makes us the parent of children's children that outlive their own, so that [`Processes::finish`] can bury them:
+/// the machine's own first process may take its time, and until then the pen would not look empty.
+fn adopt_orphans() {
+    // Where it cannot be had, the end is only slower.
+    #[cfg(target_os = "linux")]
+    let _ = nix::sys::prctl::set_child_subreaper(true);
+}
+
 #[derive(Debug)]
 struct Inner {
     pen: i32,
@@ -67,6 +75,7 @@ impl Processes {
     /// Where there is no `/bin/sh`, or the system has no processes or pipes left.
     pub fn start() -> Result<Self, ProcessError> {
         let failed = |source| ProcessError::Io { program: "/bin/sh".into(), source };
+        adopt_orphans();
         // The reaper holds the leader's leash, so that the pen's number cannot pass to somebody else while the
         // reaper still uses it.
         let (leash_end, leash) = std::io::pipe().map_err(failed)?;

@@ -3,7 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a helper that cannot help fails its test")]
 #![expect(clippy::disallowed_methods, reason = "tests run programs and read the environment as a user does")]
 
+mod corpus;
 mod docs;
+mod endings;
+mod freshness;
+mod generate;
 mod postgres;
 mod postgres_install;
 mod process;

@@ -130,7 +130,6 @@ pub fn entry(name: &str, place: &Path) -> Command {
 }
 
 /// Where the test that started this process wants things to be.
-#[expect(clippy::disallowed_methods, reason = "set by the test that starts this process")]
 pub fn place() -> camino::Utf8PathBuf {
     std::env::var("TEST_PLACE").expect("run by other tests only").into()
 }

@@ -42,7 +42,6 @@ impl Bench {
     }
 
     /// With these options; the time limit and the cache are set where they are left out.
-    #[expect(clippy::disallowed_methods, reason = "tests stand in for the context")]
     pub fn with(settings: GlobalArgs) -> Self {
         let directory = open_directory();
         let path = std::env::var("PATH").unwrap();
@@ -50,6 +49,7 @@ impl Bench {
         let timeout = if settings.timeout == 0 { 120 } else { settings.timeout };
         let cache = Utf8PathBuf::from_path_buf(tools().join("cache")).unwrap();
         let context = Context {
+            command_line: vec!["run-migration".into()],
             settings: GlobalArgs { timeout, cache_dir: settings.cache_dir.or(Some(cache)), ..settings },
             environment: Environment::from_pairs([("PATH", &path), ("RUN_MIGRATION_WORK_DIR", place)]),
             cwd: Utf8PathBuf::from_path_buf(std::env::temp_dir()).unwrap(),
