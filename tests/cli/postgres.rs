@@ -69,6 +69,20 @@ async fn a_server_that_is_dropped_is_gone_too() {
 }
 
 #[tokio::test]
+async fn a_strange_place_is_as_good_as_any() {
+    let mut bench = Bench::new();
+    let installation = bench.installation().await;
+    let strange = bench.path().join("a b,c\"d%é'$x");
+    std::fs::create_dir(&strange).unwrap();
+    bench.context.environment = Environment::from_pairs([("RUN_MIGRATION_WORK_DIR", strange.as_str())]);
+    let server = Server::start(&bench.context, &installation).await.unwrap();
+    assert!(server.prisma_url("db", Role::Owner).ends_with(server.socket_directory().file_name().unwrap()));
+    server.stop().await.unwrap();
+    std::fs::remove_dir(strange).unwrap();
+    bench.context.processes.finish().await;
+}
+
+#[tokio::test]
 async fn ten_at_once_do_not_disturb_each_other() {
     let starts = (0..10).map(|_| async {
         let bench = Bench::new();
@@ -295,7 +309,6 @@ fn entry_point() {
                 println!("served by uid {}", owner(&server));
                 server.stop().await.unwrap();
                 bench.context.processes.finish().await;
-                return;
             }
             "replay" => {
                 let target = Target {
