@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, ffi::OsString, sync::Arc};
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 
-use crate::{cli::GlobalArgs, error::Error, process::Processes, report::progress::Progress};
+use crate::{cli::GlobalArgs, error::Error, git::Git, process::Processes, report::progress::Progress};
 
 /// The environment variables, read once.
 #[derive(Debug, Clone, Default)]
@@ -61,6 +61,8 @@ impl<K: Into<String>, V: Into<OsString>> FromIterator<(K, V)> for Environment {
 pub struct Context {
     /// The options that hold for every command.
     pub settings: GlobalArgs,
+    /// The words that were typed, the program's name first: for messages that say what to type next.
+    pub command_line: Vec<String>,
     /// The environment variables.
     pub environment: Environment,
     /// Where the tool was called, absolute.
@@ -88,6 +90,7 @@ impl Context {
             .map_err(|path| Error::failed(format!("{}: the path is not UTF-8", path.display())))?;
         Ok(Self {
             settings,
+            command_line: vec!["run-migration".to_owned()],
             environment,
             cwd,
             now: Timestamp::now(),
@@ -96,10 +99,29 @@ impl Context {
         })
     }
 
+    /// The time of day, for what outlives the moment that the run began at.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    pub fn clock() -> Timestamp {
+        Timestamp::now()
+    }
+
     /// `path` as it was typed, made absolute.
     #[must_use]
     pub fn absolute(&self, path: &Utf8Path) -> Utf8PathBuf {
         clean(&self.cwd.join(path))
+    }
+
+    /// git in `directory`.
+    #[must_use]
+    pub fn git(&self, directory: &Utf8Path) -> Git {
+        Git::new(&self.processes, &self.environment, directory, self.settings.step_timeout())
+    }
+
+    /// `path` as it can be typed here: relative where it lies below the working directory.
+    #[must_use]
+    pub fn as_typed<'a>(&self, path: &'a Utf8Path) -> &'a Utf8Path {
+        path.strip_prefix(&self.cwd).unwrap_or(path)
     }
 
     /// The cache directory: `--cache-dir`, else `$XDG_CACHE_HOME/run-migration`, else `~/.cache/run-migration`;
