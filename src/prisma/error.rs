@@ -180,7 +180,9 @@ impl Error {
             Self::NodeTooOld { minimum, .. } => {
                 format!("put Node.js {minimum} or newer first on the PATH")
             }
-            Self::NoVersion { .. } => "name another Prisma CLI with --prisma PATH".into(),
+            Self::NoVersion { path, .. } => {
+                format!("see that `{path} --version` works, or name another Prisma CLI with --prisma PATH")
+            }
             Self::Unsupported { version, .. } if version.major >= 8 => {
                 "install Prisma 7 in the project (npm install --save-dev prisma@7), or name one with --prisma PATH"
                     .into()
