@@ -46,7 +46,8 @@ pub(super) struct Job<'a> {
 
 impl<'a> Job<'a> {
     pub(super) fn new(context: &'a Context, project: &'a Project, command: &'static str) -> Self {
-        Self { context, project, report: RefCell::new(Report::new(command, Outcome::Passed)) }
+        let report = Report { prefix: project.prefix(), ..Report::new(command, Outcome::Passed) };
+        Self { context, project, report: RefCell::new(report) }
     }
 
     /// The report of a job that came to `end`.
