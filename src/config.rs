@@ -3,7 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 
-use crate::context::Context;
+use crate::{context::Context, finding::Finding};
 
 /// The configuration file's name.
 pub const FILE_NAME: &str = "run-migration.toml";
@@ -153,6 +153,16 @@ impl Project {
             replay_as: file.replay_as,
             root,
         }))
+    }
+
+    /// The finding with its file, and its object where that is a file, named as at the repository's root.
+    #[must_use]
+    pub fn localise(&self, mut finding: Finding) -> Finding {
+        finding.file = finding.file.map(|file| self.relative(&file).to_owned());
+        finding.object = self.relative(Utf8Path::new(&finding.object)).to_string();
+        finding.why = finding.why.replace(&format!("{}/", self.root), "");
+        finding.safer = finding.safer.replace(&format!("{}/", self.root), "");
+        finding
     }
 
     /// `path` as a person at the repository's root would name it.

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, ffi::OsString, sync::Arc};
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 
-use crate::{cli::GlobalArgs, error::Error, process::Processes, report::progress::Progress};
+use crate::{cli::GlobalArgs, error::Error, git::Git, process::Processes, report::progress::Progress};
 
 /// The environment variables, read once.
 #[derive(Debug, Clone, Default)]
@@ -22,7 +22,7 @@ impl Environment {
 
     /// An environment made of pairs, for tests.
     #[must_use]
-    pub fn from_pairs<const N: usize>(pairs: [(&str, &str); N]) -> Self {
+    pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         Self(pairs.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect())
     }
 
@@ -61,6 +61,8 @@ impl<K: Into<String>, V: Into<OsString>> FromIterator<(K, V)> for Environment {
 pub struct Context {
     /// The options that hold for every command.
     pub settings: GlobalArgs,
+    /// The words that were typed, the program's name first: for messages that say what to type next.
+    pub command_line: Vec<String>,
     /// The environment variables.
     pub environment: Environment,
     /// Where the tool was called, absolute.
@@ -88,6 +90,7 @@ impl Context {
             .map_err(|path| Error::failed(format!("{}: the path is not UTF-8", path.display())))?;
         Ok(Self {
             settings,
+            command_line: vec!["run-migration".to_owned()],
             environment,
             cwd,
             now: Timestamp::now(),
@@ -107,6 +110,18 @@ impl Context {
     #[must_use]
     pub fn absolute(&self, path: &Utf8Path) -> Utf8PathBuf {
         clean(&self.cwd.join(path))
+    }
+
+    /// git in `directory`.
+    #[must_use]
+    pub fn git(&self, directory: &Utf8Path) -> Git {
+        Git::new(&self.processes, &self.environment, directory, self.settings.step_timeout())
+    }
+
+    /// `path` as it can be typed here: relative where it lies below the working directory.
+    #[must_use]
+    pub fn as_typed<'a>(&self, path: &'a Utf8Path) -> &'a Utf8Path {
+        path.strip_prefix(&self.cwd).unwrap_or(path)
     }
 
     /// The cache directory: `--cache-dir`, else `$XDG_CACHE_HOME/run-migration`, else `~/.cache/run-migration`;

@@ -22,12 +22,18 @@ pub enum Error {
     /// Reading the configuration or finding the layout.
     #[error(transparent)]
     Config(#[from] crate::config::ConfigError),
+    /// Asking git.
+    #[error(transparent)]
+    Git(#[from] crate::git::Error),
     /// Asking whether the branch is up to date.
     #[error(transparent)]
     Freshness(#[from] crate::freshness::Error),
     /// Comparing the schema with its copies.
     #[error(transparent)]
     Schema(#[from] crate::schema_files::SchemaError),
+    /// Writing the schema's copies.
+    #[error(transparent)]
+    Sync(#[from] crate::schema_files::SyncError),
     /// Reading the history.
     #[error(transparent)]
     History(#[from] crate::history::load::LoadError),
@@ -69,6 +75,12 @@ pub enum Error {
     File(#[from] std::io::Error),
 }
 
+impl From<crate::git::NameError> for Error {
+    fn from(error: crate::git::NameError) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
 impl Error {
     /// A failure from a text.
     pub fn failed(message: impl Into<String>) -> Self {
@@ -100,6 +112,7 @@ impl Error {
             Self::Usage(_) | Self::Name(_) => Some("run-migration --help".into()),
             Self::Failed { hint, .. } => hint.clone(),
             Self::Config(error) => error.hint(),
+            Self::Git(error) => error.hint(),
             Self::Freshness(error) => error.hint(),
             Self::Schema(error) => error.hint(),
             Self::Order(error) => Some(format!(
@@ -114,7 +127,7 @@ impl Error {
             Self::Database(error) => error.hint(),
             Self::Expected(error) => error.hint(),
             Self::Snapshot(error) => error.hint(),
-            Self::History(_) | Self::Write(_) | Self::File(_) => None,
+            Self::Sync(_) | Self::History(_) | Self::Write(_) | Self::File(_) => None,
         }
         .map(|hint| redact(&hint))
     }

@@ -40,6 +40,8 @@ pub enum Command {
     Ready(live::ReadyArgs),
     /// Write the tables and columns that the migrations make, for `ready --snapshot`
     Snapshot(live::SnapshotArgs),
+    /// Make the copies of schema.prisma equal to the source
+    Sync(SyncArgs),
     /// Show what would be used and why, and how to mend what is missing
     Doctor,
 }
@@ -53,6 +55,7 @@ impl Command {
             Self::Status(_) => "status",
             Self::Ready(_) => "ready",
             Self::Snapshot(_) => "snapshot",
+            Self::Sync(_) => "sync",
             Self::Doctor => "doctor",
         }
     }
@@ -88,6 +91,20 @@ pub struct GenerateArgs {
     /// Print the SQL on standard output and write nothing; every gate still holds
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// Options of `sync`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SyncArgs {
+    /// Change nothing: show what differs, and exit with 4 where something does
+    #[arg(long)]
+    pub check: bool,
+    /// Stage exactly the copies in git
+    #[arg(long, conflicts_with = "check")]
+    pub stage: bool,
+    /// Throw away lines of a copy that the source never had. A human's decision
+    #[arg(long, conflicts_with = "check")]
+    pub discard: bool,
 }
 
 /// Options of every command, before or after its name.

@@ -10,6 +10,8 @@ use crate::{error::Error, report::Report};
 /// What was typed, understood.
 #[derive(Debug, Clone)]
 pub struct Typed {
+    /// The words as they were typed, `run-migration` first.
+    pub line: Vec<String>,
     /// The options of every command.
     pub settings: GlobalArgs,
     /// The command.
@@ -44,7 +46,9 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Typed, Instead>
         );
         return Err(usage(&message, Some(hint), cli.global));
     }
-    Ok(Typed { settings: cli.global, command: cli.command.unwrap_or(Command::Generate(cli.generate)) })
+    let words = args.iter().skip(1).map(|word| word.to_string_lossy().into_owned());
+    let line = std::iter::once("run-migration".to_owned()).chain(words).collect();
+    Ok(Typed { line, settings: cli.global, command: cli.command.unwrap_or(Command::Generate(cli.generate)) })
 }
 
 /// The first argument of the main job that was typed before a subcommand.

@@ -1,9 +1,13 @@
 //! One file for each command: a path through the stages. Dispatch and life cycle, no logic.
 
+mod doctor;
+mod generate;
+mod job;
 mod ready;
 mod snapshot;
 mod status;
 mod subject;
+mod sync;
 
 use crate::{
     cli::{Command, parse::Typed},
@@ -23,7 +27,7 @@ pub fn execute(typed: Typed, environment: Environment, progress: Progress) -> Re
     };
     runtime.block_on(async {
         let context = match Context::gather(typed.settings, environment, progress) {
-            Ok(context) => context,
+            Ok(context) => Context { command_line: typed.line, ..context },
             Err(error) => return Report::of_error(name, &error),
         };
         let report = tokio::select! {
@@ -38,10 +42,12 @@ pub fn execute(typed: Typed, environment: Environment, progress: Progress) -> Re
 
 async fn run(context: &Context, command: &Command) -> Result<Report, Error> {
     match command {
+        Command::Generate(args) => generate::run(context, args).await,
+        Command::Sync(args) => sync::run(context, args).await,
         Command::Status(args) => status::run(context, args).await,
         Command::Ready(args) => ready::run(context, args).await,
         Command::Snapshot(args) => snapshot::run(context, args).await,
-        Command::Generate(_) | Command::Doctor => Err(Error::failed("not here yet")),
+        Command::Doctor => doctor::run(context).await,
     }
 }
 

@@ -11,6 +11,7 @@
 pub mod action;
 pub mod catalog;
 pub mod consent;
+mod conversion;
 mod inspect;
 mod lines;
 pub mod name;

@@ -183,6 +183,11 @@ impl Processes {
     pub fn spawn(&self, invocation: &Invocation) -> Result<Child, ProcessError> {
         let failed = |source| ProcessError::Io { program: invocation.program(), source };
         let (stdout, stderr) = output(invocation).map_err(failed)?;
+        // Held until the child is a member of the pen: after the reaper has looked, nobody may join.
+        let announcements = lock(&self.0.announcements);
+        if announcements.is_none() {
+            return Err(failed(over()));
+        }
         let mut command = Command::new(&invocation.program);
         command
             .args(&invocation.args)
@@ -240,7 +245,7 @@ impl Processes {
         }
         match lock(&self.0.announcements).as_mut() {
             Some(pipe) => pipe.write_all(&[path, b"\n"].concat()),
-            None => Err(std::io::Error::other("the run is already over")),
+            None => Err(over()),
         }
     }
 }
@@ -255,6 +260,10 @@ fn shell(args: &[&str], stdin: PipeReader, stdout: Stdio) -> std::io::Result<Chi
         .stderr(Stdio::null())
         .process_group(0)
         .spawn()
+}
+
+fn over() -> std::io::Error {
+    std::io::Error::other("the run is already over")
 }
 
 fn output(invocation: &Invocation) -> std::io::Result<(Stdio, Stdio)> {

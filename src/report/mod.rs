@@ -124,10 +124,19 @@ impl Report {
         }
     }
 
-    /// The report of a run that met `error`.
+    /// The report of a run that met `error` before there was anything else to say.
     #[must_use]
     pub fn of_error(command: &'static str, error: &Error) -> Self {
-        Self { error: Some(error.text()), hint: error.next_step(), ..Self::new(command, error.outcome()) }
+        let mut report = Self::new(command, error.outcome());
+        report.fail(error);
+        report
+    }
+
+    /// The run met `error`; what was said so far stays.
+    pub fn fail(&mut self, error: &Error) {
+        self.outcome = error.outcome();
+        self.error = Some(error.text());
+        self.hint = error.next_step();
     }
 
     /// What an AI agent is told, where a human has to decide.

@@ -3,7 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "a helper that cannot help fails its test")]
 #![expect(clippy::disallowed_methods, reason = "tests run programs and read the environment as a user does")]
 
+mod corpus;
 mod docs;
+mod endings;
 mod freshness;
+mod generate;
 mod live;
+mod postgres;
+mod postgres_install;
+mod prisma;
+mod process;
+mod replay;
+mod replay_order;
 mod support;
+mod sync;

@@ -55,8 +55,8 @@ impl Ledger {
     }
 
     /// What another session waits for, as PostgreSQL names it: `Lock advisory`, `Timeout PgSleep`.
-    pub(super) async fn waiting(&self, backend: Option<i32>) -> Option<String> {
-        let row = self.client.query_opt(WAITING, &[&backend?]).await.ok()??;
+    pub(super) async fn waiting(&self, backend: i32) -> Option<String> {
+        let row = self.client.query_opt(WAITING, &[&backend]).await.ok()??;
         Some(format!("{} {}", row.get::<_, Option<&str>>(0)?, row.get::<_, Option<&str>>(1)?))
     }
 }
