@@ -3,5 +3,6 @@
 mod access;
 mod fixture;
 mod listen;
+mod prisma;
 mod ready;
 mod status;
