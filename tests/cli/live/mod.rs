@@ -5,4 +5,5 @@ mod fixture;
 mod listen;
 mod prisma;
 mod ready;
+mod snapshot;
 mod status;
