@@ -46,6 +46,9 @@ pub enum Error {
     /// Writing the new migration.
     #[error(transparent)]
     Write(#[from] crate::history::write::WriteError),
+    /// Making workflows.
+    #[error(transparent)]
+    Workflow(#[from] crate::workflows::WorkflowError),
     /// Asking Prisma.
     #[error(transparent)]
     Prisma(#[from] crate::prisma::Error),
@@ -119,6 +122,7 @@ impl Error {
                 "rename {:?} so that it begins with a UTC time stamp (YYYYMMDDHHMMSS_name), if it is not applied anywhere yet",
                 error.0
             )),
+            Self::Workflow(error) => error.hint(),
             Self::Prisma(error) => error.hint(),
             Self::Process(error) => error.hint(),
             Self::Postgres(error) => error.hint(),

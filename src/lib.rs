@@ -51,3 +51,4 @@ pub mod finding;
 pub mod outcome;
 pub mod process;
 pub mod redact;
+pub mod workflows;

@@ -8,7 +8,7 @@ use semver::Version;
 use super::{
     error::Error,
     find::{self, Found},
-    install::Installer,
+    install::{Installer, Wanting},
     managed, native,
     node::Node,
     packages, python,
@@ -32,6 +32,8 @@ pub struct LocateRequest<'a> {
     pub cache: &'a Utf8Path,
     /// The limit of each step that could hang.
     pub timeout: Duration,
+    /// What is done about a package of ours that is not installed.
+    pub wanting: Wanting,
 }
 
 /// Finds the CLI and its engine; installs what is missing into the cache.
@@ -167,6 +169,7 @@ impl Search<'_> {
             environment: self.request.environment,
             cache: self.request.cache.join("prisma"),
             timeout: self.request.timeout,
+            wanting: self.request.wanting,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::github::harmless;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// How much is shown on standard error.
@@ -86,7 +87,7 @@ impl Stage {
         let took = self.started.elapsed();
         self.bar.finish_and_clear();
         if self.mode != Mode::Silent {
-            write(format_args!("{:<10}  {result}  ({:.2} s)\n", self.name, took.as_secs_f64()));
+            write(format_args!("{:<10}  {}  ({:.2} s)\n", self.name, harmless(result), took.as_secs_f64()));
         }
         (self.name, took)
     }
