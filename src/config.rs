@@ -181,6 +181,12 @@ impl Project {
         self.root.ancestors().find(has_git).unwrap_or(&self.root).to_owned()
     }
 
+    /// The way from the repository's root to the project's; empty where they are one.
+    #[must_use]
+    pub fn prefix(&self) -> Utf8PathBuf {
+        self.root.strip_prefix(self.repository()).unwrap_or(Utf8Path::new("")).to_owned()
+    }
+
     /// `path` as a person at the repository's root would name it.
     #[must_use]
     pub fn relative<'a>(&self, path: &'a Utf8Path) -> &'a Utf8Path {

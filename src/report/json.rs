@@ -19,6 +19,10 @@ pub fn render(report: &Report) -> String {
     if let Some(migration) = &report.migration {
         put("migration", json!(migration));
     }
+    // Of a migration there is more to say than its path.
+    if let (None, Some(result)) = (&report.migration, &report.result) {
+        put("result", json!(result));
+    }
     put("findings", json!(report.findings));
     if !report.gates.is_empty() {
         put("gates", json!(report.gates));

@@ -17,8 +17,10 @@ fn check(project: &Project, more: &[&str]) -> Ended {
     run(&project.path(), &[&["check", "--no-database", "--format", "json"], more].concat())
 }
 
+type Pairs = Vec<(String, String)>;
+
 /// The rules and objects of the findings, and the verdicts of the gates.
-fn verdicts(ended: &Ended) -> (Vec<(String, String)>, Vec<(String, String)>) {
+fn verdicts(ended: &Ended) -> (Pairs, Pairs) {
     let report = ended.json();
     let pairs = |list: &str, one: &str, other: &str| {
         let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();

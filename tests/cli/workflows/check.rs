@@ -114,6 +114,8 @@ fn a_head_alone_is_not_checked_either() {
     let pull_request = pull_request(&forge);
     let mut runner = runner(&forge, &pull_request, "0");
     runner.set("github.sha", &pull_request.head);
+    // Not even where the event names no head.
+    runner.set("github.event.pull_request.head.sha", "");
     assert_eq!(runner.run(&check, "check").unwrap().last().code, 1);
     assert!(runner.calls("tool-calls").is_empty());
 }
