@@ -76,7 +76,7 @@ fn together(script: &str, statements: &[&Statement], style: &Style) -> String {
         let before = &script[statement.whole.start..statement.range.start];
         if let (true, Some(prelude)) = (is_due, prelude) {
             text.push_str(blank_line(&text));
-            text.push_str(&format!("{}\n\n{}", prelude.trim(), before.trim_start()));
+            text.push_str(&format!("{};\n\n{}", prelude.trim().trim_end_matches(';'), before.trim_start()));
         } else {
             let is_first = text.is_empty();
             text.push_str(if is_first { before.trim_start() } else { before });

@@ -2,8 +2,11 @@
 
 use crate::guard::sql::repeat::{Condition, Piece, Thing};
 
-/// The statements that take a statement's place; `original` ends with its semicolon, where it has one.
+/// The statements that take a statement's place, if any; `original` ends with its semicolon, where it has one.
 pub(super) fn pieces(original: &str, pieces: &[Piece]) -> String {
+    if pieces.is_empty() {
+        return original.to_owned();
+    }
     if let [Piece { when: None, sql }] = pieces
         && original.trim_end().trim_end_matches(';').trim_end() == sql
     {

@@ -150,7 +150,7 @@ fn what_nothing_helps_is_told() {
 }
 
 fn with_prelude() -> Style {
-    Style { prelude: Some("SET LOCAL lock_timeout = '10s';\n".into()), ..Style::default() }
+    Style { prelude: Some("SET LOCAL lock_timeout = '10s'".into()), ..Style::default() }
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub struct Statement {
     pub range: Range<usize>,
     /// What it does.
     pub steps: Vec<Step>,
-    /// What takes its place; the same text where nothing has to be done.
+    /// What takes its place; nothing where it is not understood, the same text where nothing has to be done.
     pub pieces: Vec<Piece>,
     /// The text of a `CREATE INDEX` as one that blocks no writes, where it can be one.
     pub concurrently: Option<String>,
@@ -134,7 +134,7 @@ fn statements(sql: &str) -> Vec<Statement> {
             whole: chunk.range.clone(),
             range: chunk.first..chunk.range.end,
             steps: super::steps_of(sql, &chunk),
-            pieces: vec![Piece { when: None, sql: sql[chunk.first..chunk.range.end].to_owned() }],
+            pieces: Vec::new(),
             concurrently: None,
             obstacle: None,
         };
