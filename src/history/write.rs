@@ -85,3 +85,42 @@ fn set_default_mode(staged: &std::path::Path, parent: &Utf8Path) -> std::io::Res
     let mode = fs_err::metadata(parent)?.permissions().mode() & 0o777 | 0o700;
     fs_err::set_permissions(staged, std::fs::Permissions::from_mode(mode))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn where_one_cannot_be_put_in_its_place_none_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let migrations = Utf8Path::from_path(directory.path()).unwrap();
+        let processes = Processes::start().unwrap();
+        let names = || {
+            let mut names: Vec<_> = migrations
+                .read_dir_utf8()
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().to_owned())
+                .collect();
+            names.sort();
+            names
+        };
+        let too_long = "x".repeat(300);
+        assert!(
+            write(
+                &processes,
+                migrations,
+                &[("1_a", "SELECT 1;"), ("2_b", "SELECT 2;"), (&too_long, "SELECT 3;")]
+            )
+            .is_err()
+        );
+        assert_eq!(names(), [""; 0]);
+        write(&processes, migrations, &[("1_a", "SELECT 1;"), ("2_b", "SELECT 2;")]).unwrap();
+        assert!(matches!(
+            write(&processes, migrations, &[("3_c", ""), ("2_b", "")]),
+            Err(WriteError::Exists(_))
+        ));
+        assert_eq!(names(), ["1_a", "2_b"]);
+        assert_eq!(std::fs::read_to_string(migrations.join("2_b/migration.sql")).unwrap(), "SELECT 2;");
+        processes.finish().await;
+    }
+}
