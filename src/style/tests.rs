@@ -206,3 +206,28 @@ fn an_index_that_cannot_leave_stays_and_says_why() {
         assert!(styled.notes[0].contains(why), "{styled:?}");
     }
 }
+
+#[test]
+fn comments_survive_where_a_statement_is_split() {
+    let script = "ALTER TABLE a -- first\n  ADD COLUMN b int, -- second\n  ADD CONSTRAINT c UNIQUE (b);\n";
+    let text = one(script, &idempotent());
+    assert!(text.contains("-- first") && text.contains("-- second"), "{text}");
+    assert!(text.contains("ADD COLUMN IF NOT EXISTS b int;"), "{text}");
+}
+
+#[test]
+fn the_guard_sees_through_what_was_put_around_a_statement() {
+    use crate::guard::{Script, inspect, origin, waiver::Waivers};
+    let history =
+        origin::history([("1", "CREATE TABLE a (x text, y int); CREATE TYPE e AS ENUM ('a');")]).unwrap();
+    for script in [
+        "ALTER TABLE a DROP COLUMN x, ADD COLUMN x int;",
+        "ALTER TABLE a DROP COLUMN y, ADD CONSTRAINT k UNIQUE (x);",
+        "DROP TYPE e;",
+        "DROP TABLE a;",
+    ] {
+        let sql = one(script, &idempotent());
+        let found = inspect(&Script { file: None, sql: &sql }, &history, &Waivers::Ignored).unwrap();
+        assert!(found.iter().any(crate::finding::Finding::refuses), "{sql}: {found:?}");
+    }
+}

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use squawk_syntax::{
-    SyntaxNode,
+    SyntaxKind, SyntaxNode,
     ast::{self, AlterColumnOption, AlterTableAction as Act, AstNode, Stmt},
 };
 
@@ -103,7 +103,22 @@ impl Table<'_> {
                 );
             }
         }
+        if pieces.len() > 1 {
+            // What stands between actions cannot tell which of them it belongs to any more.
+            pieces[0].sql.insert_str(0, &self.comments());
+        }
         Rewritten { pieces, concurrently: None, obstacle: self.obstacle }
+    }
+
+    /// The comments between the actions, a line each.
+    fn comments(&self) -> String {
+        let tokens = self.node.children_with_tokens().filter_map(rowan::NodeOrToken::into_token);
+        let comments = tokens.filter(|token| token.kind() == SyntaxKind::COMMENT);
+        let first = range(&self.node).start;
+        comments
+            .filter(|token| usize::from(token.text_range().start()) > first)
+            .map(|token| format!("{}\n", token.text()))
+            .collect()
     }
 
     /// The statement with these of its actions.
