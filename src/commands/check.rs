@@ -271,7 +271,7 @@ impl Check<'_> {
     }
 
     async fn missing(&self, history: &History) -> Result<Option<String>, Stop> {
-        let server = self.job.postgres().await?;
+        let server = self.job.postgres(history).await?;
         self.job.replay(&server, history).await?;
         let sql = self.job.diff(&server).await?;
         server.stop().await?;

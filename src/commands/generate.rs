@@ -71,7 +71,7 @@ impl Generate<'_> {
     async fn difference(&self) -> Result<Option<(History, Vec<String>)>, Stop> {
         self.job.copies().await?;
         let history = self.job.history()?;
-        let server = self.job.postgres().await?;
+        let server = self.job.postgres(&history).await?;
         self.job.replay(&server, &history).await?;
         let files = match self.job.diff(&server).await? {
             Some(sql) => Some(self.styled(&sql, &server).await?),

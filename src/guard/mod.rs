@@ -17,6 +17,7 @@ mod inspect;
 mod lines;
 pub mod name;
 pub mod naming;
+pub mod needs;
 pub mod origin;
 pub mod rules;
 pub mod sql;

@@ -11,6 +11,7 @@ mod endings;
 mod freshness;
 mod generate;
 mod live;
+mod needs;
 mod outputs;
 mod postgres;
 mod postgres_install;

@@ -5,6 +5,7 @@
 //! script -> split      statements, by tokens alone
 //!        -> lower      a statement's tree -> steps
 //!             tables, objects, rows, routines     what each family of statements does
+//!             roles                               whom a statement needs
 //!             dynamic                             EXECUTE: constant texts are read, the rest is not guessed
 //!             expressions, types, names           shared by them
 //! script -> repeat     each statement, and how it can be made repeatable
@@ -16,6 +17,7 @@ mod lower;
 mod names;
 mod objects;
 pub mod repeat;
+mod roles;
 mod routines;
 mod rows;
 mod selective;
