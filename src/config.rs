@@ -34,6 +34,35 @@ pub struct ConfigFile {
     /// Who the history is replayed as.
     #[serde(default)]
     pub replay_as: ReplayAs,
+    /// How the guard works.
+    #[serde(default)]
+    pub guard: GuardFile,
+    /// Findings in migrations that a human allowed.
+    #[serde(default)]
+    pub allow: Vec<AllowEntry>,
+}
+
+/// `[guard]`: how the guard works.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GuardFile {
+    /// Rules that no waiver in the SQL counts for.
+    #[serde(default)]
+    pub forbid_waivers: Vec<String>,
+}
+
+/// `[[allow]]`: a finding in a migration that a human allowed.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AllowEntry {
+    /// The migration's directory.
+    pub migration: String,
+    /// The rule's id.
+    pub rule: String,
+    /// The object, as reports print it.
+    pub object: String,
+    /// Why, in the human's words.
+    pub reason: String,
 }
 
 /// Who the history is replayed as.
@@ -174,6 +203,32 @@ impl Project {
 
 fn parse_major(text: &str) -> Result<u32, String> {
     text.parse().ok().filter(|major| *major >= 14).ok_or_else(|| text.to_owned())
+}
+
+/// What the configuration says of the guard, with or without a project: from `--config`, else from
+/// run-migration.toml in `--repo` or upwards from the working directory, to the repository's root.
+///
+/// # Errors
+/// Where the file cannot be read or understood, or names a rule that does not exist.
+pub fn guard_settings(context: &Context) -> Result<(GuardFile, Vec<AllowEntry>), ConfigError> {
+    let (root, _) = find_root(context)?;
+    let path = match &context.settings.config {
+        Some(path) => Some(context.absolute(path)),
+        None => Some(root.join(FILE_NAME)).filter(|path| path.exists()),
+    };
+    let Some(path) = path else { return Ok(Default::default()) };
+    let file = read(&path)?;
+    let named = file.guard.forbid_waivers.iter().map(|rule| ("forbid_waivers", rule));
+    let allowed = file.allow.iter().map(|entry| ("allow.rule", &entry.rule));
+    match named.chain(allowed).find(|(_, rule)| crate::guard::rules::find(rule).is_none()) {
+        Some((key, rule)) => Err(ConfigError::Value {
+            path,
+            key,
+            value: rule.clone(),
+            wanted: "the id of a rule of the guard",
+        }),
+        None => Ok((file.guard, file.allow)),
+    }
 }
 
 /// A layout that was recognised by its files.

@@ -5,6 +5,8 @@ pub mod parse;
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::guard::consent::Allowance;
+
 /// Generates and checks Prisma migrations for PostgreSQL.
 ///
 /// Without a subcommand it generates: the history is replayed on a temporary PostgreSQL, `prisma migrate diff`
@@ -33,6 +35,8 @@ pub struct Cli {
 pub enum Command {
     /// Generate the next migration from the changed schema (the same as no subcommand at all)
     Generate(GenerateArgs),
+    /// Check SQL files for what destroys data, breaks running code or blocks tables; needs no database
+    Lint(LintArgs),
     /// Show what would be used and why, and how to mend what is missing
     Doctor,
 }
@@ -43,6 +47,7 @@ impl Command {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Generate(_) => "generate",
+            Self::Lint(_) => "lint",
             Self::Doctor => "doctor",
         }
     }
@@ -69,9 +74,26 @@ pub struct GenerateArgs {
     /// Let statements through that destroy data or objects. A human's decision
     #[arg(long)]
     pub allow_destructive: bool,
+    /// Let just this finding through, such as drop_column:User.email; may be given again. A human's decision
+    #[arg(long, value_name = "RULE:OBJECT")]
+    pub allow: Vec<Allowance>,
+    /// Why it is let through: written into the file with what is allowed
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
     /// Print the SQL on standard output and write nothing; every gate still holds
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// Options of the guard on its own.
+#[derive(Debug, Clone, Default, Args)]
+pub struct LintArgs {
+    /// SQL files, directories of them, or - for standard input
+    #[arg(value_name = "FILE", required_unless_present = "explain")]
+    pub files: Vec<String>,
+    /// Print what a rule finds, why that matters and what to do instead (all: every rule)
+    #[arg(long, value_name = "RULE", conflicts_with = "files")]
+    pub explain: Option<String>,
 }
 
 /// Options of every command, before or after its name.

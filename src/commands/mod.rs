@@ -2,6 +2,7 @@
 
 mod doctor;
 mod generate;
+mod lint;
 
 use crate::{
     cli::{Command, parse::Typed},
@@ -37,6 +38,7 @@ pub fn execute(typed: Typed, environment: Environment, progress: Progress) -> Re
 async fn run(context: &Context, command: &Command) -> Result<Report, Error> {
     match command {
         Command::Generate(args) => generate::run(context, args).await,
+        Command::Lint(args) => lint::run(context, args).await,
         Command::Doctor => doctor::run(context).await,
     }
 }

@@ -18,6 +18,7 @@ const ALARM: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
 pub fn render(report: &Report, settings: &GlobalArgs) -> String {
     let mut out = String::new();
     match report.outcome {
+        _ if report.shows_findings => closing(&mut out, report),
         Outcome::RefusedStale => banner(&mut out, "STALE BRANCH", &stale(report)),
         Outcome::RefusedDestructive => {
             banner(&mut out, "DESTRUCTIVE MIGRATION DETECTED", &destructive(report))
@@ -116,7 +117,7 @@ fn destructive(report: &Report) -> String {
 /// The paragraph to agents, and below it, never above, the way on.
 fn closing(out: &mut String, report: &Report) {
     let notice = agents::notice(report.outcome).unwrap_or_default();
-    let hint = report.hint.as_deref().unwrap_or_default();
+    let hint = report.hint.as_deref().filter(|_| report.error.is_none()).unwrap_or_default();
     for paragraph in [notice, hint].into_iter().filter(|paragraph| !paragraph.is_empty()) {
         line(out, "");
         line(out, paragraph);

@@ -4,6 +4,7 @@ pub mod agents;
 pub mod emit;
 pub mod human;
 pub mod json;
+pub mod lint;
 pub mod progress;
 
 use std::time::Duration;
@@ -38,6 +39,8 @@ pub struct Report {
     pub hint: Option<String>,
     /// What a person gets on standard output.
     pub result: Option<String>,
+    /// The result shows the findings already.
+    pub shows_findings: bool,
 }
 
 /// A generated migration.
@@ -84,6 +87,7 @@ impl Report {
             error: None,
             hint: None,
             result: None,
+            shows_findings: false,
         }
     }
 

@@ -8,4 +8,5 @@ mod docs;
 mod endings;
 mod freshness;
 mod generate;
+mod lint;
 mod support;
