@@ -8,6 +8,8 @@ pub mod parse;
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::guard::consent::Allowance;
+
 /// Generates and checks Prisma migrations for PostgreSQL.
 ///
 /// Without a subcommand it generates: the history is replayed on a temporary PostgreSQL, `prisma migrate diff`
@@ -48,6 +50,8 @@ pub enum Command {
     Ready(live::ReadyArgs),
     /// Write the tables and columns that the migrations make, for `ready --snapshot`
     Snapshot(live::SnapshotArgs),
+    /// Check SQL files for what destroys data, breaks running code or blocks tables; needs no database
+    Lint(LintArgs),
     /// Show what would be used and why, and how to mend what is missing
     Doctor,
     /// Print the workflows that make every pull request pass the check
@@ -67,6 +71,7 @@ impl Command {
             Self::Status(_) => "status",
             Self::Ready(_) => "ready",
             Self::Snapshot(_) => "snapshot",
+            Self::Lint(_) => "lint",
             Self::Doctor => "doctor",
             Self::Ci(_) => "ci",
         }
@@ -94,6 +99,12 @@ pub struct GenerateArgs {
     /// Let statements through that destroy data or objects. A human's decision
     #[arg(long)]
     pub allow_destructive: bool,
+    /// Let just this finding through, such as drop_column:User.email; may be given again. A human's decision
+    #[arg(long, value_name = "RULE:OBJECT")]
+    pub allow: Vec<Allowance>,
+    /// Why it is let through: written into the file with what is allowed
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
     /// Print the SQL on standard output and write nothing; every gate still holds
     #[arg(long)]
     pub dry_run: bool,
@@ -111,6 +122,17 @@ pub struct SyncArgs {
     /// Throw away lines of a copy that the source never had. A human's decision
     #[arg(long, conflicts_with = "check")]
     pub discard: bool,
+}
+
+/// Options of the guard on its own.
+#[derive(Debug, Clone, Default, Args)]
+pub struct LintArgs {
+    /// SQL files, directories of them, or - for standard input
+    #[arg(value_name = "FILE", required_unless_present = "explain")]
+    pub files: Vec<String>,
+    /// Print what a rule finds, why that matters and what to do instead (all: every rule)
+    #[arg(long, value_name = "RULE", conflicts_with = "files")]
+    pub explain: Option<String>,
 }
 
 /// Options of every command, before or after its name.

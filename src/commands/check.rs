@@ -31,13 +31,12 @@ use crate::{
 /// Where the work could not be begun. What a gate comes to is in the report.
 pub(super) async fn run(context: &Context, args: &CheckArgs) -> Result<Report, Error> {
     let project = Project::find(context)?;
-    let today = context.now.to_zoned(jiff::tz::TimeZone::UTC).date();
     let file = project.config.clone().unwrap_or_default();
     let check = Check {
         job: Job::new(context, &project, "check"),
         git: context.git(&project.root),
         request: freshness_request(context, &args.base, &project)?,
-        allowed: RefCell::new(AllowList::new(&file, &project.allow, today)),
+        allowed: RefCell::new(AllowList::new(&file, &project.allow, context.today())),
         args,
     };
     let end = check.story().await;
@@ -211,44 +210,31 @@ impl Check<'_> {
             );
             return self.failed(GateName::Guard, &error);
         };
-        let new: Vec<_> =
-            (0..history.migrations.len()).filter(|at| is_new(&history.migrations[*at], theirs)).collect();
-        let mut findings = Vec::new();
-        for at in &new {
-            match self.inspect(history, *at) {
-                Ok(found) => findings.extend(found),
-                Err(error) => return self.failed(GateName::Guard, &error),
-            }
+        match self.inspect(history, theirs) {
+            Ok((new, findings)) => self.judged(GateName::Guard, &format!("{new} new migrations"), findings),
+            Err(error) => self.failed(GateName::Guard, &error),
         }
-        if let Err(error) = self.look_for_users_of_the_allow_list(history, &new) {
-            return self.failed(GateName::Guard, &error);
-        }
-        findings.extend(self.allowed.borrow().complaints());
-        self.judged(GateName::Guard, &format!("{} new migrations", new.len()), findings);
     }
 
-    /// What the guard finds in one migration, what humans have accepted marked.
-    fn inspect(&self, history: &History, at: usize) -> Result<Vec<Finding>, Error> {
-        let migration = &history.migrations[at];
-        let earlier = history.migrations[..at].iter().map(|one| (one.name.as_str(), one.sql.as_str()));
-        let earlier = guard::origin::history(earlier)?;
-        let script = guard::Script { file: Some(&migration.path), sql: &migration.sql };
-        let waivers = Waivers::Honoured { except: Vec::new() };
-        let mut findings = guard::inspect(&script, &earlier, &waivers)?;
-        self.allowed.borrow_mut().apply(&mut findings, Some(&migration.name));
-        Ok(findings)
-    }
-
-    /// An entry of the allow list may be for a migration that is no longer new: only one that nothing in the whole
-    /// history needs is a mistake.
-    fn look_for_users_of_the_allow_list(&self, history: &History, new: &[usize]) -> Result<(), Error> {
-        for at in (0..history.migrations.len()).filter(|at| !new.contains(at)) {
-            if self.allowed.borrow().is_used_up() {
-                return Ok(());
+    /// How many migrations are new, and what the guard finds in them, what humans have accepted marked. The others
+    /// tell which entries of the allow list something in the history needs.
+    fn inspect(&self, history: &History, theirs: &Shipped) -> Result<(usize, Vec<Finding>), Error> {
+        let waivers = Waivers::Honoured { except: self.job.project.forbid_waivers.clone() };
+        let mut allowed = self.allowed.borrow_mut();
+        let mut earlier = guard::catalog::History::empty();
+        let (mut new, mut findings) = (0, Vec::new());
+        for migration in &history.migrations {
+            let script = guard::Script { file: Some(&migration.path), sql: &migration.sql };
+            let located = guard::advance(&script, &mut earlier, &migration.name, &waivers)?;
+            let mut found: Vec<_> = located.into_iter().map(|located| located.finding).collect();
+            allowed.apply(&mut found, Some(&migration.name));
+            if is_new(migration, theirs) {
+                new += 1;
+                findings.extend(found);
             }
-            self.inspect(history, at)?;
         }
-        Ok(())
+        findings.extend(allowed.complaints());
+        Ok((new, findings))
     }
 
     /// The history replays from nothing and makes what the schema says.

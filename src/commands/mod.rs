@@ -5,6 +5,7 @@ mod ci;
 mod doctor;
 mod generate;
 mod job;
+mod lint;
 mod ready;
 mod restamp;
 mod snapshot;
@@ -53,6 +54,7 @@ async fn run(context: &Context, command: &Command) -> Result<Report, Error> {
         Command::Ready(args) => ready::run(context, args).await,
         Command::Snapshot(args) => snapshot::run(context, args).await,
         Command::Ci(command) => ci::run(context, command),
+        Command::Lint(args) => lint::run(context, args).await,
         Command::Doctor => doctor::run(context).await,
     }
 }

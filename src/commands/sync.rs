@@ -13,6 +13,7 @@ use crate::{
     finding::{Consent, Finding},
     freshness,
     git::{CommitId, Git},
+    guard::agents,
     outcome::Outcome,
     report::Report,
     schema_files::{Copies, Plan, Planned, Tree, unified_diff},
@@ -27,6 +28,9 @@ const VERSIONS: usize = 200;
 /// Where the work could not be begun.
 pub(super) async fn run(context: &Context, args: &SyncArgs) -> Result<Report, Error> {
     let project = Project::find(context)?;
+    let decisions: &[_] = if args.discard { &["--discard"] } else { &[] };
+    agents::human_words(&context.environment, decisions)
+        .map_err(|refused| Error::Usage(refused.to_string()))?;
     let sync = Sync { job: Job::new(context, &project, "sync"), git: context.git(&project.root), args };
     let end = if args.check { sync.check().await } else { sync.synchronise().await };
     Ok(sync.job.report(end))

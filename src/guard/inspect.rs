@@ -3,7 +3,7 @@
 use std::{collections::HashMap, ops::Range};
 
 use super::{
-    Script,
+    Located, Script,
     action::{Action, Branch, Step},
     catalog::{Catalog, History, Key, Layer, Space},
     lines::Lines,
@@ -37,8 +37,10 @@ pub(super) struct Inspection<'s> {
 }
 
 struct Pending {
-    /// The byte it is at.
-    at: usize,
+    /// The bytes it is about.
+    place: Range<usize>,
+    /// The bytes of its statement.
+    statement: Range<usize>,
     finding: Finding,
     if_made_again: Option<(Severity, &'static str)>,
     in_company: bool,
@@ -67,7 +69,7 @@ impl<'s> Inspection<'s> {
     }
 
     /// Runs it: the findings in the order of their places, and what the script leaves behind in the catalog.
-    pub(super) fn run(mut self) -> (Vec<Finding>, Layer) {
+    pub(super) fn run(mut self) -> (Vec<Located>, Layer) {
         sql::for_each_statement(self.script.sql, &mut |steps| {
             self.statements += 1;
             self.steps(steps);
@@ -79,13 +81,13 @@ impl<'s> Inspection<'s> {
         self.uncalled = None;
         self.waive();
         let alone = self.statements < 2;
-        let mut findings: Vec<Finding> = self
+        let mut findings: Vec<Located> = self
             .findings
             .into_iter()
             .filter(|pending| !(pending.in_company && alone))
-            .map(|pending| pending.finding)
+            .map(|Pending { finding, place, .. }| Located { finding, place })
             .collect();
-        findings.sort_by_key(|finding| (finding.line, finding.column));
+        findings.sort_by_key(|located| located.place.start);
         (findings, self.catalog.into_layer())
     }
 
@@ -155,6 +157,15 @@ impl<'s> Inspection<'s> {
             let why = "There is more to find than is listed; the rest of the script was not looked at";
             return self.found(&UNPARSED_SQL, step, Verdict::about("script").because(format!("{why}.")));
         }
+        // One statement does one thing to one object, however many of its clauses ask for it.
+        let is_same = |pending: &Pending| {
+            pending.finding.rule == rule.id
+                && pending.finding.object == verdict.object
+                && pending.statement == step.statement
+        };
+        if self.findings.last().is_some_and(is_same) {
+            return;
+        }
         let (line, column) = self.lines.position(self.script.sql, step.place.start);
         let key = verdict.key.clone();
         let finding = Finding {
@@ -176,8 +187,9 @@ impl<'s> Inspection<'s> {
             (severity, why)
         });
         let in_company = verdict.in_company;
-        let at = step.place.start;
-        self.findings.push(Pending { at, finding, if_made_again, in_company });
+        let place = step.place.clone();
+        let statement = step.statement.clone();
+        self.findings.push(Pending { place, statement, finding, if_made_again, in_company });
     }
 
     /// Lets through what the script's own waivers allow, and reports those that do not count.
@@ -192,7 +204,7 @@ impl<'s> Inspection<'s> {
                 Ok((allowance, reason)) => {
                     let mut used = false;
                     let in_scope = |at: usize| waiver.scope.contains(&at);
-                    for pending in self.findings.iter_mut().filter(|pending| in_scope(pending.at)) {
+                    for pending in self.findings.iter_mut().filter(|pending| in_scope(pending.place.start)) {
                         if allowance.covers(&pending.finding) {
                             used = true;
                             let consent = Consent { by: "waiver", reason: Some(reason.clone()) };

@@ -9,6 +9,7 @@
 //! ```
 
 pub mod action;
+pub mod agents;
 pub mod allow_list;
 pub mod catalog;
 pub mod consent;
@@ -21,6 +22,8 @@ pub mod origin;
 pub mod rules;
 pub mod sql;
 pub mod waiver;
+
+use std::ops::Range;
 
 use camino::Utf8Path;
 
@@ -36,11 +39,38 @@ pub struct Script<'a> {
     pub sql: &'a str,
 }
 
+/// A finding with the bytes of the script that it is about.
+#[derive(Debug, Clone)]
+pub struct Located {
+    /// The finding.
+    pub finding: Finding,
+    /// The clause to mark.
+    pub place: Range<usize>,
+}
+
 /// What the rules find in `script`, in the order of its lines. `history` is what earlier migrations made; it
 /// tells types, labels and makers, and may be empty.
 ///
 /// # Errors
 /// Where the system grants no thread to work in.
 pub fn inspect(script: &Script<'_>, history: &History, waivers: &Waivers) -> Result<Vec<Finding>, Error> {
-    Ok(sql::with_stack(|| Inspection::new(script, history).honouring(waivers).run().0)?)
+    let found = sql::with_stack(|| Inspection::new(script, history).honouring(waivers).run().0)?;
+    Ok(found.into_iter().map(|located| located.finding).collect())
+}
+
+/// The same with places, and `history` takes over what the migration `name`, which the script is of, leaves behind.
+///
+/// # Errors
+/// Where the system grants no thread to work in.
+pub fn advance(
+    script: &Script<'_>,
+    history: &mut History,
+    name: &str,
+    waivers: &Waivers,
+) -> Result<Vec<Located>, Error> {
+    Ok(sql::with_stack(|| {
+        let (found, layer) = Inspection::new(script, history).honouring(waivers).run();
+        history.absorb(name, layer);
+        found
+    })?)
 }

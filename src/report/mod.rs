@@ -6,6 +6,7 @@ pub mod gates;
 pub mod github;
 pub mod human;
 pub mod json;
+pub mod lint;
 pub mod markdown;
 pub mod progress;
 pub mod sarif;
@@ -57,6 +58,8 @@ pub struct Report {
     pub result: Option<String>,
     /// The way from the repository's root to the project's, for outputs that name files from the former.
     pub prefix: Utf8PathBuf,
+    /// The result shows the findings already.
+    pub shows_findings: bool,
 }
 
 /// A generated migration.
@@ -131,6 +134,7 @@ impl Report {
             hint: None,
             result: None,
             prefix: Utf8PathBuf::new(),
+            shows_findings: false,
         }
     }
 

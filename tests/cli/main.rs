@@ -10,6 +10,7 @@ mod doctor;
 mod endings;
 mod freshness;
 mod generate;
+mod lint;
 mod live;
 mod outputs;
 mod postgres;
