@@ -109,7 +109,7 @@ impl Server {
     /// Where no directory will do, `initdb` fails, or the server does not come up; with the end of its log.
     pub async fn start(context: &Context, installation: &Installation) -> Result<Self, Error> {
         let directory = WorkDirectory::create(context, &installation.run_as).await?;
-        initdb(context, installation, &directory).await?;
+        let directory = initdb(context, installation, directory).await?;
         let mut postmaster = Postmaster::spawn(context, installation, directory)?;
         let limit = context.settings.step_timeout();
         let admin = postmaster.ready(limit).await?;
@@ -204,11 +204,12 @@ impl Server {
     }
 }
 
+/// Makes the data directory in `directory`.
 async fn initdb(
     context: &Context,
     installation: &Installation,
-    directory: &WorkDirectory,
-) -> Result<(), Error> {
+    directory: WorkDirectory,
+) -> Result<WorkDirectory, Error> {
     let mut invocation = command(&installation.bin.join("initdb"), &installation.run_as)
         .args(["-D", data(directory.path()).as_str(), "-U", SUPERUSER, "-A", "trust", "-E", "UTF8"])
         .args(["--no-locale", "--no-sync", "--wal-segsize=1"])
@@ -217,11 +218,23 @@ async fn initdb(
         // The default since 18, of no use to data that lives for seconds.
         invocation = invocation.arg("--no-data-checksums");
     }
+    let mut unfinished = Unfinished(Some(directory));
     let finished = context.processes.run(invocation).await?;
-    if finished.success() {
-        return Ok(());
+    let directory = unfinished.0.take();
+    match directory {
+        Some(directory) if finished.success() => Ok(directory),
+        _ => Err(Error::Initdb { ended: finished.ended(), message: last_words(&finished) }),
     }
-    Err(Error::Initdb { ended: finished.ended(), message: last_words(&finished) })
+}
+
+/// A directory that initdb is at work in. Given up early, it is left to the reaper, which knows how to end
+/// initdb without a leak, but only as long as its files are there.
+struct Unfinished(Option<WorkDirectory>);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        std::mem::forget(self.0.take());
+    }
 }
 
 fn last_words(finished: &Finished) -> String {
