@@ -9,6 +9,7 @@ mod endings;
 mod freshness;
 mod generate;
 mod postgres;
+mod postgres_endings;
 mod postgres_install;
 mod process;
 mod replay;
