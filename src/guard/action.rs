@@ -63,7 +63,7 @@ pub enum Action {
     /// Triggers, rules or row security of a table no longer work as before.
     Weaken(Name, Weakening),
     /// Privileges or membership are taken away.
-    Revoke(String),
+    Revoke(Revoke),
     /// A setting changes: its name and value, lower case.
     Set(String, String),
     /// Transaction control.
@@ -81,6 +81,15 @@ pub enum Action {
 pub struct Statement {
     /// What PostgreSQL refuses to do in a transaction block, such as `CREATE INDEX CONCURRENTLY`.
     pub alone: Option<&'static str>,
+    /// Within a body or a text that is executed.
+    pub is_nested: bool,
+}
+
+/// `REVOKE`.
+#[derive(Debug, Clone)]
+pub struct Revoke {
+    /// The relations that it is about; none for roles and other kinds.
+    pub objects: Vec<Name>,
 }
 
 /// Why what follows may not happen.

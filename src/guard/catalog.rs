@@ -1,6 +1,10 @@
 //! What a database holds, as far as scripts tell: the history's objects underneath, the script's own on top.
 
-use std::{collections::BTreeMap, ops::Bound, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    ops::{Bound, Range},
+    sync::Arc,
+};
 
 use super::{
     action::{
@@ -79,13 +83,11 @@ pub struct Object {
     pub required: bool,
     /// An enum's labels.
     pub labels: Option<Vec<String>>,
-    /// Its name before this script gave it another one.
-    pub former: Option<Name>,
 }
 
 impl Object {
     fn new(kind: Kind, maker: Maker) -> Self {
-        Self { maker, kind, data_type: None, default: None, required: false, labels: None, former: None }
+        Self { maker, kind, data_type: None, default: None, required: false, labels: None }
     }
 }
 
@@ -130,7 +132,6 @@ impl History {
                     if matches!(object.maker, Maker::Script(_)) {
                         object.maker = Maker::Migration(Arc::clone(&migration));
                     }
-                    object.former = None;
                     self.objects.insert(key, object);
                 }
             }
@@ -151,13 +152,33 @@ pub struct Catalog<'h> {
     schema: String,
     /// What was made in each branch that is open.
     branches: Vec<Vec<Key>>,
+    /// The labels that the transaction added to enums, each with its type.
+    fresh_labels: Vec<(Name, String)>,
+    /// The statement that last added one.
+    labelling: Range<usize>,
+    /// The columns whose defaults the script dropped, with what the defaults were where that is known.
+    dropped_defaults: BTreeMap<Name, Option<ColumnDefault>>,
+    /// The statement at work.
+    statement: Range<usize>,
+    /// What has another name now, with its first one.
+    renamed: BTreeMap<Key, Name>,
 }
 
 impl<'h> Catalog<'h> {
     /// The catalog before the script's first statement.
     #[must_use]
     pub fn new(history: &'h History) -> Self {
-        Self { history, layer: Layer::default(), schema: "public".into(), branches: Vec::new() }
+        Self {
+            history,
+            layer: Layer::default(),
+            schema: "public".into(),
+            branches: Vec::new(),
+            fresh_labels: Vec::new(),
+            labelling: 0..0,
+            dropped_defaults: BTreeMap::new(),
+            statement: 0..0,
+            renamed: BTreeMap::new(),
+        }
     }
 
     /// What the script changed.
@@ -242,8 +263,42 @@ impl<'h> Catalog<'h> {
         }
     }
 
+    /// The name that the object had before this script gave it another one.
+    #[must_use]
+    pub fn former_name(&self, space: Space, name: &Name) -> Option<Name> {
+        self.renamed.get(&self.key(space, name)).cloned()
+    }
+
+    /// Whether `text` is the default that the column has, or had until this script dropped it; also where the
+    /// dropped one is not known, since a default that comes back is most often the same.
+    #[must_use]
+    pub fn had_default(&self, column: &Name, text: &str) -> bool {
+        let is_same = |default: &ColumnDefault| match default {
+            ColumnDefault::Constant(old) | ColumnDefault::Volatile(old) => bare(old) == bare(text),
+            ColumnDefault::Null => false,
+        };
+        if let Some(dropped) = self.dropped_defaults.get(&self.resolve(Space::Column, column)) {
+            return dropped.as_ref().is_none_or(is_same);
+        }
+        match self.get(Space::Column, column) {
+            // A column that is known to have no default gets its first one.
+            Some(known) => known.default.as_ref().is_none_or(is_same),
+            None => false,
+        }
+    }
+
+    /// The enum that `label` was added to in this transaction, where another statement uses it now.
+    #[must_use]
+    pub fn fresh_label(&self, label: &str) -> Option<&Name> {
+        if self.statement == self.labelling {
+            return None;
+        }
+        self.fresh_labels.iter().find(|(_, fresh)| fresh == label).map(|(name, _)| name)
+    }
+
     /// Carries out `step`.
     pub fn apply(&mut self, step: &Step) {
+        self.statement = step.statement.clone();
         match &step.action {
             Action::Enter(_) => self.branches.push(Vec::new()),
             Action::Leave => self.leave(),
@@ -280,7 +335,11 @@ impl<'h> Catalog<'h> {
                 self.rename((*kind).into(), name, &to);
             }
             Action::AlterTable(table, change) => self.alter(table, change),
-            Action::Enum(name, change) => self.enum_change(name, change),
+            Action::Enum(name, change) => {
+                self.labelling = step.statement.clone();
+                self.enum_change(name, change);
+            }
+            Action::Transaction(Transaction::Commit) => self.fresh_labels.clear(),
             Action::Set(setting, value) if setting == "search_path" => self.search(value),
             Action::Call(call) if call.name.name == "set_config" => {
                 if let [Some(setting), Some(value), ..] = call.texts.as_slice()
@@ -397,10 +456,9 @@ impl<'h> Catalog<'h> {
     }
 
     fn shift(&mut self, from: Key, to: Key) {
-        let object = self.find(&from).cloned().map(|mut object| {
-            object.former.get_or_insert(from.0.clone());
-            object
-        });
+        let object = self.find(&from).cloned();
+        let former = self.renamed.remove(&from).unwrap_or_else(|| from.0.clone());
+        self.renamed.insert(to.clone(), former);
         // What is not known was there before, and so it still is under its new name.
         self.layer.0.insert(to, object);
         self.layer.0.insert(from, None);
@@ -436,6 +494,10 @@ impl<'h> Catalog<'h> {
                 object.default = Some(ColumnDefault::Constant(text.clone()));
             }),
             TableChange::DropDefault(name) => {
+                let column = self.resolve(Space::Column, &column(name));
+                let old = self.get(Space::Column, &column).and_then(|object| object.default.clone());
+                self.dropped_defaults.insert(column.clone(), old);
+                let column = |_: &str| column.clone();
                 self.change(Space::Column, &column(name), |object| object.default = None);
             }
             // Rows of another table can now be reached through this one, or this one's through another.
@@ -454,6 +516,11 @@ impl<'h> Catalog<'h> {
     }
 
     fn enum_change(&mut self, name: &Name, change: &EnumChange) {
+        if let EnumChange::AddValue(label) = change
+            && !self.is_ours(Space::Type, name)
+        {
+            self.fresh_labels.push((name.clone(), label.clone()));
+        }
         self.change(Space::Type, name, |object| {
             // Labels that are not all known are no list to compare with.
             let Some(labels) = object.labels.as_mut() else { return };
@@ -471,4 +538,9 @@ impl<'h> Catalog<'h> {
             }
         });
     }
+}
+
+/// A default's text without casts and spaces, which PostgreSQL and Prisma write differently.
+fn bare(text: &str) -> String {
+    text.split("::").next().unwrap_or(text).split_whitespace().collect()
 }

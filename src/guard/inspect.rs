@@ -8,7 +8,7 @@ use super::{
     catalog::{Catalog, History, Key, Layer, Space},
     lines::Lines,
     name::Name,
-    rules::{Look, RULES, Rule, UNUSED_WAIVER, Verdict},
+    rules::{DEFAULTS, Look, RULES, Rule, UNPARSED_SQL, UNUSED_WAIVER, Verdict},
     sql,
     waiver::{self, Waiver, Waivers},
 };
@@ -148,8 +148,12 @@ impl<'s> Inspection<'s> {
     }
 
     fn found(&mut self, rule: &'static Rule, step: &Step, verdict: Verdict) {
-        if self.findings.len() >= MOST {
+        if self.findings.len() > MOST {
             return;
+        }
+        if self.findings.len() == MOST && rule.id != UNPARSED_SQL.id {
+            let why = "There is more to find than is listed; the rest of the script was not looked at";
+            return self.found(&UNPARSED_SQL, step, Verdict::about("script").because(format!("{why}.")));
         }
         let (line, column) = self.lines.position(self.script.sql, step.place.start);
         let key = verdict.key.clone();
@@ -167,10 +171,11 @@ impl<'s> Inspection<'s> {
             proof: Vec::new(),
             allowed: None,
         };
-        if let Some(key) = key.filter(|_| verdict.if_made_again.is_some()) {
+        let if_made_again = verdict.if_made_again.map(|(key, severity, why)| {
             self.gone.entry(key).or_default().push(self.findings.len());
-        }
-        let Verdict { if_made_again, in_company, .. } = verdict;
+            (severity, why)
+        });
+        let in_company = verdict.in_company;
         let at = step.place.start;
         self.findings.push(Pending { at, finding, if_made_again, in_company });
     }
@@ -247,6 +252,7 @@ fn made(action: &Action, catalog: &Catalog<'_>) -> Option<Key> {
     use super::action::TableChange as Change;
     let (space, name) = match action {
         Action::Create(create) => (create.kind.into(), create.name.clone()),
+        Action::Rename(kind, _, to) => ((*kind).into(), to.clone()),
         Action::CreateTrigger(trigger) => (Space::Trigger, trigger.name.clone()),
         Action::CreateRule(name, _) => (Space::Rule, name.clone()),
         Action::Define(routine) => (Space::Routine, routine.name.clone()),
@@ -255,6 +261,10 @@ fn made(action: &Action, catalog: &Catalog<'_>) -> Option<Key> {
         }
         Action::AlterTable(table, Change::AddConstraint(constraint)) => {
             (Space::Constraint, table.member(constraint.name.as_ref()?))
+        }
+        Action::AlterTable(table, Change::SetDefault(column, _)) => {
+            let column = catalog.resolve(Space::Column, &table.member(column));
+            return Some((column, DEFAULTS));
         }
         _ => return None,
     };

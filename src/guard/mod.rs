@@ -9,8 +9,10 @@
 //! ```
 
 pub mod action;
+pub mod allow_list;
 pub mod catalog;
 pub mod consent;
+mod conversion;
 mod inspect;
 mod lines;
 pub mod name;

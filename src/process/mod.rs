@@ -6,10 +6,12 @@
 //! pen from before its first instruction, and a directory is announced before it is made, so there is no
 //! moment at which something could be left behind. The normal end takes the same way.
 
+mod conceal;
 mod error;
 mod invocation;
 mod namespace;
 
+pub use conceal::conceal;
 pub use error::ProcessError;
 pub use invocation::{BaseEnvironment, Finished, Invocation, RunAs};
 

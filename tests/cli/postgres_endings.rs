@@ -77,7 +77,7 @@ fn entry_point() {
     runtime.block_on(async {
         let mut bench = Bench::new();
         bench.context.environment = Environment::from_pairs([
-            ("PATH", &std::env::var("PATH").unwrap()),
+            ("PATH", std::env::var("PATH").unwrap().as_str()),
             ("RUN_MIGRATION_WORK_DIR", place.as_str()),
         ]);
         let server = bench.server().await;

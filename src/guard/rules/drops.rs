@@ -1,10 +1,10 @@
 //! Objects that go, and everything in them.
 
-use super::{Look, Rule, Verdict};
+use super::{Look, Rule, Verdict, enums::replaced};
 use crate::{
     finding::Severity::{Refuse, Warn},
     guard::{
-        action::{Action, Drop, Kind, TableChange},
+        action::{Action, Drop, Kind},
         catalog::Space,
     },
 };
@@ -136,7 +136,11 @@ pub(super) const DROP_TYPE: Rule = Rule {
         "CREATE TYPE e AS ENUM ('a'); DROP TYPE e CASCADE;",
     ],
     good: &["CREATE TYPE e AS ENUM ('a'); DROP TYPE e;"],
-    check: |look| dropped(look, &[Kind::Type, Kind::Domain]).map(|drop| verdict(look, drop)),
+    check: |look| {
+        let drop = dropped(look, &[Kind::Type, Kind::Domain])?;
+        // A rule of its own says which labels are gone.
+        replaced(look).is_none().then(|| verdict(look, drop))
+    },
 };
 
 pub(super) const DROP_SCHEMA: Rule = Rule {
@@ -199,7 +203,6 @@ pub(super) const DROP_CASCADE: Rule = Rule {
         Action::Drop(drop) if drop.cascade && holds_no_rows(drop.kind) && !is_free(look, drop) => {
             Some(look.on(drop.kind, &drop.name))
         }
-        Action::AlterTable(_, TableChange::AddColumn(..)) => None,
         _ => None,
     },
 };

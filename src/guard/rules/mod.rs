@@ -1,7 +1,15 @@
 //! The rules: each is data (what it finds, why that matters, the safer way, examples) and a check of one step.
 
+mod columns;
+mod constraints;
 mod drops;
+mod enums;
+mod locks;
+mod names;
 mod opaque;
+mod protections;
+mod rows;
+mod types;
 mod waivers;
 
 use super::{
@@ -45,12 +53,54 @@ pub static RULES: &[&Rule] = &[
     &drops::DROP_EXTENSION,
     &drops::DROP_OWNED,
     &drops::DROP_CASCADE,
-    &opaque::UNPARSED_SQL,
+    &rows::TRUNCATE,
+    &rows::DELETE_ALL_ROWS,
+    &rows::UPDATE_ALL_ROWS,
+    &rows::WRITE_CATALOG,
+    &rows::DESTRUCTIVE_CALL,
+    &rows::RESTART_SEQUENCE,
+    &types::LOSSY_TYPE_CHANGE,
+    &enums::REMOVE_ENUM_VALUE,
+    &columns::DROP_EXPRESSION,
+    &names::SET_SCHEMA,
+    &names::DETACH_PARTITION,
+    &locks::SET_UNLOGGED,
     &opaque::DYNAMIC_SQL,
+    &opaque::UNPARSED_SQL,
+    &opaque::RUN_PROGRAM,
+    &opaque::STRING_SYNTAX,
+    &columns::REQUIRED_COLUMN,
+    &columns::SET_NOT_NULL,
+    &constraints::ADD_UNIQUE,
+    &constraints::ADD_CHECK,
+    &types::TYPE_CHANGE_FAILS,
+    &enums::ENUM_VALUE_USED,
+    &locks::NOT_ALONE,
+    &names::RENAME_TABLE,
+    &names::RENAME_COLUMN,
+    &names::RENAME_OBJECT,
+    &enums::RENAME_ENUM_VALUE,
+    &columns::DROP_DEFAULT,
+    &columns::CHANGE_DEFAULT,
+    &constraints::DROP_CONSTRAINT,
+    &constraints::CASCADING_DELETE,
+    &protections::DISABLE_TRIGGER,
+    &protections::DROP_TRIGGER,
+    &protections::DROP_FUNCTION,
+    &protections::DROP_OBJECT,
+    &protections::CHANGE_POLICY,
+    &protections::REVOKE,
+    &protections::CREATE_RULE,
+    &opaque::UNSEEN_PROCEDURE,
+    &locks::CREATE_INDEX,
+    &locks::REWRITE_TABLE,
+    &locks::LOCK_TABLE,
     &waivers::UNUSED_WAIVER,
+    &constraints::ADD_FOREIGN_KEY,
+    &rows::DELETE_ROWS,
 ];
 
-pub(super) use waivers::UNUSED_WAIVER;
+pub(super) use self::{opaque::UNPARSED_SQL, waivers::UNUSED_WAIVER};
 
 /// The rule called `id`.
 #[must_use]
@@ -65,7 +115,6 @@ pub(super) struct Look<'a> {
     /// What exists, and who made it.
     pub(super) catalog: &'a Catalog<'a>,
     /// Within a condition, or a block whose errors are caught.
-    #[expect(dead_code, reason = "the rules on constraints and locks read it")]
     pub(super) guarded: bool,
 }
 
@@ -84,6 +133,9 @@ impl Look<'_> {
     }
 }
 
+/// Where a column's default stands among the objects that a script makes.
+pub(super) const DEFAULTS: Space = Space::Other("default");
+
 /// What a rule found in a step.
 #[derive(Debug, Default)]
 pub(super) struct Verdict {
@@ -95,8 +147,8 @@ pub(super) struct Verdict {
     pub(super) severity: Option<Severity>,
     /// More about this case, a sentence to put before the rule's own.
     pub(super) because: Option<String>,
-    /// Where the script makes the object again further down: the severity, and what to say instead.
-    pub(super) if_made_again: Option<(Severity, &'static str)>,
+    /// Where the script makes the object again further down: the object, the severity, and what to say instead.
+    pub(super) if_made_again: Option<(Key, Severity, &'static str)>,
     /// Only worth a word where the script holds other statements.
     pub(super) in_company: bool,
 }
@@ -108,7 +160,6 @@ impl Verdict {
     }
 
     /// With another severity.
-    #[expect(dead_code, reason = "the rules on constraints and locks read it")]
     pub(super) fn severity(mut self, severity: Severity) -> Self {
         self.severity = Some(severity);
         self
@@ -122,12 +173,17 @@ impl Verdict {
 
     /// With what changes where the script makes the object again.
     pub(super) fn if_made_again(mut self, severity: Severity, why: &'static str) -> Self {
-        self.if_made_again = Some((severity, why));
+        self.if_made_again = self.key.clone().map(|key| (key, severity, why));
+        self
+    }
+
+    /// With what changes where the script sets the column's default again.
+    pub(super) fn if_default_again(mut self, severity: Severity, why: &'static str) -> Self {
+        self.if_made_again = self.key.clone().map(|(name, _)| ((name, DEFAULTS), severity, why));
         self
     }
 
     /// Only where the script holds other statements.
-    #[expect(dead_code, reason = "the rules on constraints and locks read it")]
     pub(super) fn in_company(mut self) -> Self {
         self.in_company = true;
         self

@@ -1,9 +1,15 @@
 //! What cannot be checked because it cannot be seen.
 
 use super::{Rule, Verdict};
-use crate::{finding::Severity::Refuse, guard::action::Action};
+use crate::{
+    finding::Severity::{Refuse, Warn},
+    guard::{
+        action::{Action, Kind},
+        catalog::Space,
+    },
+};
 
-pub(super) const UNPARSED_SQL: Rule = Rule {
+pub(in crate::guard) static UNPARSED_SQL: Rule = Rule {
     id: "unparsed_sql",
     severity: Refuse,
     finds: "SQL that the parser does not understand",
@@ -53,3 +59,65 @@ fn clip(text: &str) -> String {
         None => text,
     }
 }
+
+pub(super) const UNSEEN_PROCEDURE: Rule = Rule {
+    id: "unseen_procedure",
+    severity: Warn,
+    finds: "CALL of a procedure that this script does not define",
+    why: "What the procedure does stands elsewhere, and is not looked at here.",
+    safer: "Write the statements out, or define the procedure in the same migration.",
+    bad: &["CALL clean_up();", "DO $$ BEGIN CALL clean_up(); END $$;"],
+    good: &["CREATE PROCEDURE p() LANGUAGE sql AS 'SELECT 1'; CALL p();", "SELECT clean_up();"],
+    check: |look| match look.action() {
+        Action::Call(call) if call.procedure && !look.catalog.is_ours(Space::Routine, &call.name) => {
+            Some(look.on(Kind::Routine, &call.name))
+        }
+        _ => None,
+    },
+};
+
+pub(super) const RUN_PROGRAM: Rule = Rule {
+    id: "run_program",
+    severity: Refuse,
+    finds: "COPY with PROGRAM, LOAD: programs and libraries on the server's machine",
+    why: "The program can do whatever the server's own user can, its data files included.",
+    safer: "Load data from the client; leave libraries to whoever runs the server.",
+    bad: &["COPY users TO PROGRAM 'gzip > /tmp/users';", "LOAD 'auto_explain';"],
+    good: &["COPY users TO STDOUT;", "COMMENT ON TABLE t IS 'COPY t FROM PROGRAM';"],
+    check: |look| match look.action() {
+        Action::Outside(what) => Some(Verdict::about("server").because(format!("It {what}."))),
+        _ => None,
+    },
+};
+
+pub(super) const STRING_SYNTAX: Rule = Rule {
+    id: "string_syntax",
+    severity: Refuse,
+    finds: "standard_conforming_strings = off",
+    why: "Strings end elsewhere from then on, so that what follows is not what it looks like, here and in every \
+          session that the setting reaches.",
+    safer: "Leave it on, as it has been since PostgreSQL 9.1; write E'...' where backslashes mean something.",
+    bad: &[
+        "SET standard_conforming_strings = off;",
+        "ALTER DATABASE app SET standard_conforming_strings TO 'off';",
+    ],
+    good: &["SET standard_conforming_strings = on;"],
+    check: |look| {
+        let is_off = |value: &str| ["off", "false", "no", "0", "f", "n", "of", "fal"].contains(&value);
+        match look.action() {
+            Action::Set(setting, value) if setting == "standard_conforming_strings" && is_off(value) => {
+                Some(Verdict::about("standard_conforming_strings"))
+            }
+            Action::Call(call) if call.name.name == "set_config" => match call.texts.as_slice() {
+                [Some(setting), Some(value), ..]
+                    if setting.eq_ignore_ascii_case("standard_conforming_strings")
+                        && is_off(&value.to_ascii_lowercase()) =>
+                {
+                    Some(Verdict::about("standard_conforming_strings"))
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    },
+};

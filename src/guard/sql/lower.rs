@@ -9,8 +9,11 @@ use squawk_syntax::{
     syntax_error::SyntaxError,
 };
 
-use super::source::Source;
-use crate::guard::action::{Action, Branch, Statement, Step, Transaction};
+use super::{names::name_of, source::Source};
+use crate::guard::{
+    action::{Action, Branch, Revoke, Statement, Step, Transaction},
+    name::Name,
+};
 
 /// Strings in strings in bodies. Nobody writes that many.
 const DEEPEST_TEXT: usize = 12;
@@ -68,7 +71,8 @@ impl Lower {
     pub(super) fn statement(&mut self, stmt: &Stmt) {
         let node = stmt.syntax().clone();
         self.within(&node, |this| {
-            this.push(Action::Statement(Statement { alone: alone(stmt) }), &node);
+            let is_nested = this.source.depth() > 0;
+            this.push(Action::Statement(Statement { alone: alone(stmt), is_nested }), &node);
             this.family(stmt);
         });
     }
@@ -76,7 +80,7 @@ impl Lower {
     fn family(&mut self, stmt: &Stmt) {
         let node = stmt.syntax();
         match stmt {
-            Stmt::EmptyStmt(_) => return,
+            Stmt::EmptyStmt(_) | Stmt::CommentOn(_) => return,
             // What it holds is not run.
             Stmt::Explain(explain) if !super::rows::is_run(explain) => return,
             Stmt::CreateRule(rule) => return self.rule(rule),
@@ -152,8 +156,10 @@ impl Lower {
             }
             Stmt::Load(_) => self.push(Action::Outside("loads a library into the server".into()), node),
             Stmt::Copy(copy) => self.copy(copy),
-            Stmt::Revoke(_) => {
-                self.push(Action::Revoke(words(node).trim_end_matches(';').to_owned()), node);
+            Stmt::Revoke(revoke) => {
+                let objects = revoke.on_privilege_objects_clause().map(|on| relations(on.syntax()));
+                let objects = objects.unwrap_or_default();
+                self.push(Action::Revoke(Revoke { objects }), node);
             }
             Stmt::AlterDefaultPrivileges(change)
                 if matches!(
@@ -161,7 +167,7 @@ impl Lower {
                     Some(ast::AlterDefaultPrivilegesAction::RevokeDefaultPrivileges(_))
                 ) =>
             {
-                self.push(Action::Revoke("default privileges".into()), node);
+                self.push(Action::Revoke(Revoke { objects: Vec::new() }), node);
             }
             _ => return false,
         }
@@ -187,6 +193,15 @@ impl Lower {
             self.push(Action::Outside("runs a program on the server".into()), copy.syntax());
         }
     }
+}
+
+/// The relations that privileges on are taken away.
+fn relations(node: &SyntaxNode) -> Vec<Name> {
+    let paths = node.descendants().filter(|node| {
+        ast::PathRef::can_cast(node.kind())
+            && !node.parent().is_some_and(|parent| ast::PathRef::can_cast(parent.kind()))
+    });
+    paths.map(|path| name_of(&path)).collect()
 }
 
 /// What PostgreSQL only does outside a transaction block, so in a file of its own.

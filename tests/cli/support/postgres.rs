@@ -51,7 +51,10 @@ impl Bench {
         let context = Context {
             command_line: vec!["run-migration".into()],
             settings: GlobalArgs { timeout, cache_dir: settings.cache_dir.or(Some(cache)), ..settings },
-            environment: Environment::from_pairs([("PATH", &path), ("RUN_MIGRATION_WORK_DIR", place)]),
+            environment: Environment::from_pairs([
+                ("PATH", path.as_str()),
+                ("RUN_MIGRATION_WORK_DIR", place),
+            ]),
             cwd: Utf8PathBuf::from_path_buf(std::env::temp_dir()).unwrap(),
             now: jiff::Timestamp::now(),
             processes: Processes::start().unwrap(),
