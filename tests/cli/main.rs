@@ -14,6 +14,7 @@ mod lint;
 mod live;
 mod outputs;
 mod postgres;
+mod postgres_endings;
 mod postgres_install;
 mod prisma;
 mod process;

@@ -101,6 +101,11 @@ pub fn with_server<F: Future>(test: impl FnOnce(&'static Server) -> F) -> F::Out
     shared.runtime.block_on(test(&shared.server))
 }
 
+/// The first column of the first row that `query` gives.
+pub async fn answer(client: &tokio_postgres::Client, query: &str) -> String {
+    client.query_one(query, &[]).await.unwrap().get(0)
+}
+
 /// A history that exists in memory only.
 pub fn history(migrations: &[(&str, &str)]) -> History {
     let mut migrations: Vec<Migration> = migrations
