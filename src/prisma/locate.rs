@@ -177,6 +177,7 @@ impl Search<'_> {
             processes: self.processes,
             environment: self.request.environment,
             cache: self.cache(),
+            npmrc: self.request.project.root.join(".npmrc"),
             timeout: self.request.timeout,
         }
     }
