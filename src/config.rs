@@ -3,7 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 
-use crate::{context::Context, finding::Finding};
+use crate::{context::Context, finding::Finding, guard::allow_list::Entry};
 
 /// The configuration file's name.
 pub const FILE_NAME: &str = "run-migration.toml";
@@ -34,6 +34,9 @@ pub struct ConfigFile {
     /// Who the history is replayed as.
     #[serde(default)]
     pub replay_as: ReplayAs,
+    /// What humans have accepted.
+    #[serde(default)]
+    pub allow: Vec<Entry>,
 }
 
 /// Who the history is replayed as.
@@ -81,6 +84,10 @@ pub struct Project {
     pub prisma: Option<Utf8PathBuf>,
     /// Who the history is replayed as.
     pub replay_as: ReplayAs,
+    /// What humans have accepted.
+    pub allow: Vec<Entry>,
+    /// The configuration file, where there is one.
+    pub config: Option<Utf8PathBuf>,
 }
 
 impl Project {
@@ -151,6 +158,8 @@ impl Project {
             postgres_major,
             prisma: file.prisma.map(|prisma| base.join(prisma)),
             replay_as: file.replay_as,
+            allow: file.allow,
+            config: path.map(Utf8Path::to_owned),
             root,
         }))
     }
@@ -170,6 +179,12 @@ impl Project {
     pub fn repository(&self) -> Utf8PathBuf {
         let has_git = |directory: &&Utf8Path| directory.join(".git").symlink_metadata().is_ok();
         self.root.ancestors().find(has_git).unwrap_or(&self.root).to_owned()
+    }
+
+    /// The way from the repository's root to the project's; empty where they are one.
+    #[must_use]
+    pub fn prefix(&self) -> Utf8PathBuf {
+        self.root.strip_prefix(self.repository()).unwrap_or(Utf8Path::new("")).to_owned()
     }
 
     /// `path` as a person at the repository's root would name it.

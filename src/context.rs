@@ -148,7 +148,7 @@ impl Context {
 }
 
 /// `path` without `.` and `..`, by its text alone.
-fn clean(path: &Utf8Path) -> Utf8PathBuf {
+pub(crate) fn clean(path: &Utf8Path) -> Utf8PathBuf {
     let mut cleaned = Utf8PathBuf::new();
     for component in path.components() {
         match component {

@@ -1,5 +1,6 @@
 //! What can be typed: clap's types. `parse` turns the arguments into them.
 
+pub mod check;
 pub mod ci;
 pub mod live;
 pub mod parse;
@@ -35,6 +36,8 @@ pub struct Cli {
 pub enum Command {
     /// Generate the next migration from the changed schema (the same as no subcommand at all)
     Generate(GenerateArgs),
+    /// Ask every gate that a pull request needs: one verdict
+    Check(check::CheckArgs),
     /// Make the copies of schema.prisma equal to the source
     Sync(SyncArgs),
     /// Say where a database stands: applied, pending, failed, edited, unknown migrations
@@ -56,6 +59,7 @@ impl Command {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Generate(_) => "generate",
+            Self::Check(_) => "check",
             Self::Sync(_) => "sync",
             Self::Status(_) => "status",
             Self::Ready(_) => "ready",
@@ -78,15 +82,9 @@ pub struct GenerateArgs {
     /// What the migration is called: letters, digits and _ (spaces and hyphens become _); derived from the
     /// change where it is left out
     pub name: Option<String>,
-    /// The branch that this one will be merged into
-    #[arg(long, value_name = "BRANCH", env = "RUN_MIGRATION_BASE_BRANCH")]
-    pub base_branch: Option<String>,
-    /// Compare with this commit, branch or tag as it is here; nothing is fetched
-    #[arg(long, value_name = "REF", env = "RUN_MIGRATION_BASE_REF", conflicts_with_all = ["base_branch", "remote"])]
-    pub base_ref: Option<String>,
-    /// The remote that holds the base branch [default: upstream if there is one, else origin]
-    #[arg(long, value_name = "NAME", env = "RUN_MIGRATION_REMOTE")]
-    pub remote: Option<String>,
+    /// Which base to compare with.
+    #[command(flatten)]
+    pub base: check::BaseArgs,
     /// Do not ask whether the branch is up to date. A human's decision
     #[arg(long, conflicts_with_all = ["base_branch", "base_ref", "remote"])]
     pub skip_freshness_check: bool,

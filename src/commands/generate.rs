@@ -20,7 +20,7 @@ use crate::{
     report::{Migration, Report},
 };
 
-use super::job::{Job, Stop, in_order};
+use super::job::{Job, Stop, freshness_request, in_order};
 
 /// Runs the main job.
 ///
@@ -32,7 +32,11 @@ pub(super) async fn run(context: &Context, args: &GenerateArgs) -> Result<Report
         job: Job::new(context, &project, "generate"),
         args,
         name: args.name.as_deref().map(MigrationName::parse).transpose()?,
-        request: freshness_request(context, args, &project)?,
+        request: if args.skip_freshness_check {
+            None
+        } else {
+            Some(freshness_request(context, &args.base, &project)?)
+        },
         consents: Consents { everything: args.allow_destructive, ..Consents::default() },
     };
     let end = generate.story().await;
@@ -116,8 +120,7 @@ impl Generate<'_> {
             Some(name) => name.clone(),
             None => MigrationName::parse(&guard::naming::derive(&sql))?,
         };
-        let names: Vec<_> = history.migrations.iter().map(|migration| migration.name.clone()).collect();
-        let directory = directory_name(&name, self.job.context.now, &names)?;
+        let directory = directory_name(&name, self.job.context.now, &history.names())?;
         let path = self.job.project.migrations.join(&directory).join(history::FILE_NAME);
         let (outcome, result) = if self.args.dry_run {
             (Outcome::WouldCreate, sql.clone())
@@ -144,34 +147,10 @@ impl Generate<'_> {
     }
 }
 
-/// What the freshness check is asked; `None` where a human skips it.
-fn freshness_request(
-    context: &Context,
-    args: &GenerateArgs,
-    project: &Project,
-) -> Result<Option<freshness::Request>, Error> {
-    if args.skip_freshness_check {
-        return Ok(None);
-    }
-    let paths = project.copies.iter().chain([&project.schema, &project.migrations]);
-    Ok(Some(freshness::Request {
-        base_branch: parsed(args.base_branch.as_deref())?,
-        default_branch: parsed(project.base_branch.as_deref())?,
-        base_ref: parsed(args.base_ref.as_deref())?,
-        remote: parsed(args.remote.as_deref().or(project.remote.as_deref()))?,
-        paths: paths.cloned().collect(),
-        github: freshness::GitHub::from_environment(&context.environment),
-    }))
-}
-
 fn destructive(count: usize) -> String {
     if count == 1 {
         "1 statement destroys something".into()
     } else {
         format!("{count} statements destroy something")
     }
-}
-
-fn parsed<T: std::str::FromStr<Err = crate::git::NameError>>(text: Option<&str>) -> Result<Option<T>, Error> {
-    text.map(str::parse::<T>).transpose().map_err(|error| Error::Usage(error.to_string()))
 }

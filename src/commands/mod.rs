@@ -1,5 +1,6 @@
 //! One file for each command: a path through the stages. Dispatch and life cycle, no logic.
 
+mod check;
 mod ci;
 mod doctor;
 mod generate;
@@ -44,6 +45,7 @@ pub fn execute(typed: Typed, environment: Environment, progress: Progress) -> Re
 async fn run(context: &Context, command: &Command) -> Result<Report, Error> {
     match command {
         Command::Generate(args) => generate::run(context, args).await,
+        Command::Check(args) => check::run(context, args).await,
         Command::Sync(args) => sync::run(context, args).await,
         Command::Status(args) => status::run(context, args).await,
         Command::Ready(args) => ready::run(context, args).await,

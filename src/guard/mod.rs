@@ -9,6 +9,7 @@
 //! ```
 
 pub mod action;
+pub mod allow_list;
 pub mod catalog;
 pub mod consent;
 mod conversion;

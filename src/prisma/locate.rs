@@ -8,7 +8,7 @@ use semver::Version;
 use super::{
     error::Error,
     find::{self, Candidate, Choice, Found},
-    install::Installer,
+    install::{Installer, Wanting},
     managed, native,
     node::Node,
     packages, python,
@@ -35,6 +35,8 @@ pub struct LocateRequest<'a> {
     pub cache: &'a Utf8Path,
     /// The limit of each step that could hang.
     pub timeout: Duration,
+    /// What is done about a package of ours that is not installed.
+    pub wanting: Wanting,
 }
 
 /// Finds the CLI and its engine; installs what is missing into the cache.
@@ -180,6 +182,7 @@ impl Search<'_> {
             cache: self.cache(),
             npmrc: self.request.project.root.join(".npmrc"),
             timeout: self.request.timeout,
+            wanting: self.request.wanting,
         }
     }
 

@@ -2,6 +2,7 @@
 
 pub mod agents;
 pub mod emit;
+pub mod gates;
 pub mod github;
 pub mod human;
 pub mod json;
@@ -36,6 +37,8 @@ pub struct Report {
     pub migration: Option<Migration>,
     /// Everything that the checks found, allowed ones included.
     pub findings: Vec<Finding>,
+    /// What became of each gate; empty for commands without gates.
+    pub gates: Vec<gates::Gate>,
     /// What became of the question whether the branch is up to date.
     pub freshness: Option<Freshness>,
     /// What is true about the database that was asked.
@@ -118,6 +121,7 @@ impl Report {
             outcome,
             migration: None,
             findings: Vec::new(),
+            gates: Vec::new(),
             freshness: None,
             database: None,
             toolchain: Vec::new(),
@@ -145,13 +149,34 @@ impl Report {
         self.hint = error.next_step();
     }
 
-    /// What an AI agent is told, where a human has to decide.
+    /// Whether something was refused, by the run as a whole or by one of its gates, so that a human has to decide.
     #[must_use]
-    pub const fn agent_notice(&self) -> Option<&'static str> {
-        match (&self.database, self.outcome) {
+    pub fn requires_human(&self) -> bool {
+        self.outcomes().any(Outcome::is_refusal)
+    }
+
+    /// What an AI agent is told, where a human has to decide: a paragraph for each kind of refusal.
+    #[must_use]
+    pub fn agent_notices(&self) -> Vec<&'static str> {
+        let mut notices: Vec<_> = self.outcomes().filter_map(|outcome| self.agent_notice(outcome)).collect();
+        let all = notices.clone();
+        let mut at = 0;
+        notices.retain(|notice| {
+            at += 1;
+            !all[..at - 1].contains(notice)
+        });
+        notices
+    }
+
+    const fn agent_notice(&self, outcome: Outcome) -> Option<&'static str> {
+        match (&self.database, outcome) {
             (Some(_), Outcome::RefusedOutOfSync) => Some(agents::DATABASE),
             (_, outcome) => agents::notice(outcome),
         }
+    }
+
+    fn outcomes(&self) -> impl Iterator<Item = Outcome> {
+        self.gates.iter().map(gates::Gate::outcome).chain([self.outcome])
     }
 
     /// The findings that stop the run.

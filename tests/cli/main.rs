@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a helper that cannot help fails its test")]
 #![expect(clippy::disallowed_methods, reason = "tests run programs and read the environment as a user does")]
 
+mod check;
 mod corpus;
 mod docs;
+mod doctor;
 mod endings;
 mod freshness;
 mod generate;
@@ -18,3 +20,4 @@ mod replay;
 mod replay_order;
 mod support;
 mod sync;
+mod workflows;

@@ -12,7 +12,10 @@ use super::{
     runner::{Obeyed, obeyed},
     stale,
 };
-use crate::support::run::tool;
+use crate::support::{
+    git::Forge,
+    run::{run, tool},
+};
 
 fn names(commands: &[Obeyed]) -> Vec<&str> {
     commands.iter().map(|command| command.name.as_str()).collect()
@@ -38,6 +41,21 @@ fn files_are_named_from_the_root_of_the_repository() {
     };
     let found = obeyed(&github::render(&nested));
     assert!(found[0].properties["file"].starts_with("services/a/prisma/migrations/"), "{found:?}");
+}
+
+#[test]
+fn the_tool_names_a_file_of_a_project_below_the_root_from_the_root() {
+    let forge = Forge::new();
+    let author = forge.author();
+    author.write("apps/a/run-migration.toml", "schema = \"schema.prisma\"\ncopies = [\"copy.prisma\"]\n");
+    author.write("apps/a/schema.prisma", "model A {\n  id Int @id\n}\n");
+    author.write("apps/a/copy.prisma", "model A {\n  no Int @id\n}\n");
+    for (directory, args) in [("apps/a", &[][..]), (".", &["--repo", "apps/a"])] {
+        let args = [args, &["sync", "--check", "--format", "github"]].concat();
+        let found = obeyed(&run(&author.file(directory), &args).expect(4).stdout);
+        let properties = &found[0].properties;
+        assert_eq!((properties["file"].as_str(), properties["line"].as_str()), ("apps/a/copy.prisma", "2"));
+    }
 }
 
 #[test]

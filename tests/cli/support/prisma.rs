@@ -162,6 +162,7 @@ impl Site {
             cwd: &self.root(),
             cache: &self.cache,
             timeout: self.timeout,
+            wanting: prisma::Wanting::Install,
         };
         prisma::locate(&self.context.processes, &request).await
     }
