@@ -15,7 +15,7 @@ use crate::{
     history::{self, History, replay},
     outcome::Outcome,
     postgres::{self, Role, Server},
-    prisma,
+    prisma::{self, Toolchain, Wanting},
     report::{Report, Tool, progress::Stage},
     schema_files::Copies,
 };
@@ -139,19 +139,10 @@ impl<'a> Job<'a> {
 
     /// Asks Prisma what the schema has and the database lacks.
     pub(super) async fn diff(&self, server: &Server) -> Result<Option<String>, Stop> {
-        let Context { processes, environment, settings, cwd, .. } = self.context;
+        let Context { processes, settings, .. } = self.context;
         let stage = self.context.progress.stage("diff");
         stage.doing("looking for Prisma");
-        let explicit = settings.prisma.as_ref().map(|path| self.context.absolute(path));
-        let search = prisma::LocateRequest {
-            project: self.project,
-            explicit: explicit.as_deref().or(self.project.prisma.as_deref()),
-            environment,
-            cwd,
-            cache: &self.context.cache_dir()?,
-            timeout: settings.step_timeout(),
-        };
-        let toolchain = prisma::locate(processes, &search).await?;
+        let toolchain = locate_prisma(self.context, self.project, Wanting::Install).await?;
         stage.doing("prisma migrate diff");
         // Below the server's directory, what a killed machine leaves is swept with it.
         let work = processes.temporary_directory(server.socket_directory(), "prisma-")?;
@@ -221,6 +212,25 @@ pub(super) async fn in_order<T>(
             result
         }
     }
+}
+
+/// Finds the Prisma CLI and its engine.
+pub(super) async fn locate_prisma(
+    context: &Context,
+    project: &Project,
+    wanting: Wanting,
+) -> Result<Toolchain, Error> {
+    let explicit = context.settings.prisma.as_ref().map(|path| context.absolute(path));
+    let search = prisma::LocateRequest {
+        project,
+        explicit: explicit.as_deref().or(project.prisma.as_deref()),
+        environment: &context.environment,
+        cwd: &context.cwd,
+        cache: &context.cache_dir()?,
+        timeout: context.settings.step_timeout(),
+        wanting,
+    };
+    Ok(prisma::locate(&context.processes, &search).await?)
 }
 
 /// What the freshness check is asked.

@@ -74,6 +74,14 @@ pub enum Error {
         /// What it answered.
         source: tokio_postgres::Error,
     },
+    /// The server did not answer in time.
+    #[error("the temporary server did not {what} within {} s", after.as_secs())]
+    NoAnswer {
+        /// What was asked.
+        what: String,
+        /// The limit.
+        after: Duration,
+    },
     /// A program could not be run.
     #[error(transparent)]
     Process(#[from] ProcessError),
@@ -110,7 +118,7 @@ impl Error {
             Self::NoWorkDirectory { .. } => {
                 Some("name one with a short path and 512 MB free in RUN_MIGRATION_WORK_DIR".into())
             }
-            Self::NotReady { .. } => Some("give it more time with --timeout SECONDS".into()),
+            Self::NotReady { .. } | Self::NoAnswer { .. } => Some("give it more time with --timeout SECONDS".into()),
             Self::Process(error) => error.hint(),
             Self::Initdb { .. } | Self::Start { .. } => {
                 Some("try another PostgreSQL with --postgres-bin DIR, or another directory with RUN_MIGRATION_WORK_DIR".into())

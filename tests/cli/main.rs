@@ -6,6 +6,7 @@
 mod check;
 mod corpus;
 mod docs;
+mod doctor;
 mod endings;
 mod freshness;
 mod generate;

@@ -52,7 +52,7 @@ pub async fn replay(
         target.server.connect(target.database, role),
         target.server.connect(target.database, role)
     )?;
-    let ledger = Ledger::create(bookkeeper).await.map_err(ReplayError::Ledger)?;
+    let ledger = Ledger::create(bookkeeper, target.limit).await.map_err(ReplayError::Ledger)?;
     let mut session = Session::new(worker).await.map_err(ReplayError::Ledger)?;
     let clock = Clock { now: target.now, started: Instant::now() };
     for migration in &history.migrations {

@@ -42,7 +42,6 @@ impl Bench {
     }
 
     /// With these options; the time limit and the cache are set where they are left out.
-    #[expect(clippy::disallowed_methods, reason = "tests stand in for the context")]
     pub fn with(settings: GlobalArgs) -> Self {
         let directory = open_directory();
         let path = std::env::var("PATH").unwrap();
