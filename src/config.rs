@@ -3,7 +3,11 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 
-use crate::{context::Context, finding::Finding};
+use crate::{
+    context::Context,
+    finding::Finding,
+    guard::{allow_list::Entry, rules},
+};
 
 /// The configuration file's name.
 pub const FILE_NAME: &str = "run-migration.toml";
@@ -37,9 +41,9 @@ pub struct ConfigFile {
     /// How the guard works.
     #[serde(default)]
     pub guard: GuardFile,
-    /// Findings in migrations that a human allowed.
+    /// What humans have accepted.
     #[serde(default)]
-    pub allow: Vec<AllowEntry>,
+    pub allow: Vec<Entry>,
 }
 
 /// `[guard]`: how the guard works.
@@ -49,20 +53,6 @@ pub struct GuardFile {
     /// Rules that no waiver in the SQL counts for.
     #[serde(default)]
     pub forbid_waivers: Vec<String>,
-}
-
-/// `[[allow]]`: a finding in a migration that a human allowed.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AllowEntry {
-    /// The migration's directory.
-    pub migration: String,
-    /// The rule's id.
-    pub rule: String,
-    /// The object, as reports print it.
-    pub object: String,
-    /// Why, in the human's words.
-    pub reason: String,
 }
 
 /// Who the history is replayed as.
@@ -110,6 +100,12 @@ pub struct Project {
     pub prisma: Option<Utf8PathBuf>,
     /// Who the history is replayed as.
     pub replay_as: ReplayAs,
+    /// How the guard works.
+    pub guard: GuardFile,
+    /// What humans have accepted.
+    pub allow: Vec<Entry>,
+    /// The configuration file, where there is one.
+    pub config: Option<Utf8PathBuf>,
 }
 
 impl Project {
@@ -119,10 +115,7 @@ impl Project {
     /// Where the configuration cannot be read or understood, or nothing looks like a Prisma project.
     pub fn find(context: &Context) -> Result<Self, ConfigError> {
         let (root, searched) = find_root(context)?;
-        let path = match &context.settings.config {
-            Some(path) => Some(context.absolute(path)),
-            None => Some(root.join(FILE_NAME)).filter(|path| path.exists()),
-        };
+        let path = config_path(context, &root);
         let (file, base) = match &path {
             Some(path) => (read(path)?, path.parent().unwrap_or(&root).to_owned()),
             None => (ConfigFile::default(), root.clone()),
@@ -180,6 +173,9 @@ impl Project {
             postgres_major,
             prisma: file.prisma.map(|prisma| base.join(prisma)),
             replay_as: file.replay_as,
+            guard: file.guard,
+            allow: file.allow,
+            config: path.map(Utf8Path::to_owned),
             root,
         }))
     }
@@ -194,6 +190,19 @@ impl Project {
         finding
     }
 
+    /// The repository's root: the nearest directory upwards that git keeps its data in, else the project's root.
+    #[must_use]
+    pub fn repository(&self) -> Utf8PathBuf {
+        let has_git = |directory: &&Utf8Path| directory.join(".git").symlink_metadata().is_ok();
+        self.root.ancestors().find(has_git).unwrap_or(&self.root).to_owned()
+    }
+
+    /// The way from the repository's root to the project's; empty where they are one.
+    #[must_use]
+    pub fn prefix(&self) -> Utf8PathBuf {
+        self.root.strip_prefix(self.repository()).unwrap_or(Utf8Path::new("")).to_owned()
+    }
+
     /// `path` as a person at the repository's root would name it.
     #[must_use]
     pub fn relative<'a>(&self, path: &'a Utf8Path) -> &'a Utf8Path {
@@ -205,29 +214,23 @@ fn parse_major(text: &str) -> Result<u32, String> {
     text.parse().ok().filter(|major| *major >= 14).ok_or_else(|| text.to_owned())
 }
 
-/// What the configuration says of the guard, with or without a project: from `--config`, else from
-/// run-migration.toml in `--repo` or upwards from the working directory, to the repository's root.
+/// The configuration alone, with or without a project: from `--config`, else from run-migration.toml in `--repo` or
+/// upwards from the working directory, to the repository's root. Empty where there is none.
 ///
 /// # Errors
-/// Where the file cannot be read or understood, or names a rule that does not exist.
-pub fn guard_settings(context: &Context) -> Result<(GuardFile, Vec<AllowEntry>), ConfigError> {
+/// Where the file cannot be read or understood.
+pub fn without_project(context: &Context) -> Result<(Utf8PathBuf, ConfigFile), ConfigError> {
     let (root, _) = find_root(context)?;
-    let path = match &context.settings.config {
+    match config_path(context, &root) {
+        Some(path) => read(&path).map(|file| (path, file)),
+        None => Ok(Default::default()),
+    }
+}
+
+fn config_path(context: &Context, root: &Utf8Path) -> Option<Utf8PathBuf> {
+    match &context.settings.config {
         Some(path) => Some(context.absolute(path)),
         None => Some(root.join(FILE_NAME)).filter(|path| path.exists()),
-    };
-    let Some(path) = path else { return Ok(Default::default()) };
-    let file = read(&path)?;
-    let named = file.guard.forbid_waivers.iter().map(|rule| ("forbid_waivers", rule));
-    let allowed = file.allow.iter().map(|entry| ("allow.rule", &entry.rule));
-    match named.chain(allowed).find(|(_, rule)| crate::guard::rules::find(rule).is_none()) {
-        Some((key, rule)) => Err(ConfigError::Value {
-            path,
-            key,
-            value: rule.clone(),
-            wanted: "the id of a rule of the guard",
-        }),
-        None => Ok((file.guard, file.allow)),
     }
 }
 
@@ -284,11 +287,20 @@ fn find_root(context: &Context) -> Result<(Utf8PathBuf, Vec<Utf8PathBuf>), Confi
 fn read(path: &Utf8Path) -> Result<ConfigFile, ConfigError> {
     let text = fs_err::read_to_string(path)
         .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
-    toml::from_str(&text).map_err(|error| {
+    let file: ConfigFile = toml::from_str(&text).map_err(|error| {
         let line =
             error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
         ConfigError::Syntax { path: path.to_owned(), line, message: error.message().to_owned() }
-    })
+    })?;
+    match file.guard.forbid_waivers.iter().find(|rule| rules::find(rule).is_none()) {
+        None => Ok(file),
+        Some(unknown) => Err(ConfigError::Value {
+            path: path.to_owned(),
+            key: "forbid_waivers",
+            value: unknown.clone(),
+            wanted: "the id of a rule of the guard",
+        }),
+    }
 }
 
 /// Why there is no project to work on.

@@ -6,12 +6,7 @@ use std::{collections::BTreeMap, ffi::OsString, sync::Arc};
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 
-use crate::{
-    cli::{GlobalArgs, parse::Typed},
-    error::Error,
-    process::Processes,
-    report::progress::Progress,
-};
+use crate::{cli::GlobalArgs, error::Error, git::Git, process::Processes, report::progress::Progress};
 
 /// The environment variables, read once.
 #[derive(Debug, Clone, Default)]
@@ -27,7 +22,7 @@ impl Environment {
 
     /// An environment made of pairs, for tests.
     #[must_use]
-    pub fn from_pairs<const N: usize>(pairs: [(&str, &str); N]) -> Self {
+    pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         Self(pairs.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect())
     }
 
@@ -86,7 +81,7 @@ impl Context {
     /// # Errors
     /// Where the working directory is gone or not UTF-8, or no process can be started.
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
-    pub fn gather(typed: &Typed, environment: Environment, progress: Progress) -> Result<Self, Error> {
+    pub fn gather(settings: GlobalArgs, environment: Environment, progress: Progress) -> Result<Self, Error> {
         let cwd = std::env::current_dir().map_err(|source| {
             Error::failed(format!("the working directory cannot be read: {source}"))
                 .hint("change into a directory that exists")
@@ -94,8 +89,8 @@ impl Context {
         let cwd = Utf8PathBuf::from_path_buf(cwd)
             .map_err(|path| Error::failed(format!("{}: the path is not UTF-8", path.display())))?;
         Ok(Self {
-            settings: typed.settings.clone(),
-            command_line: typed.line.clone(),
+            settings,
+            command_line: vec!["run-migration".to_owned()],
             environment,
             cwd,
             now: Timestamp::now(),
@@ -104,10 +99,23 @@ impl Context {
         })
     }
 
+    /// The time of day, for what outlives the moment that the run began at.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    pub fn clock() -> Timestamp {
+        Timestamp::now()
+    }
+
     /// `path` as it was typed, made absolute.
     #[must_use]
     pub fn absolute(&self, path: &Utf8Path) -> Utf8PathBuf {
         clean(&self.cwd.join(path))
+    }
+
+    /// git in `directory`.
+    #[must_use]
+    pub fn git(&self, directory: &Utf8Path) -> Git {
+        Git::new(&self.processes, &self.environment, directory, self.settings.step_timeout())
     }
 
     /// `path` as it can be typed here: relative where it lies below the working directory.
@@ -140,7 +148,7 @@ impl Context {
 }
 
 /// `path` without `.` and `..`, by its text alone.
-fn clean(path: &Utf8Path) -> Utf8PathBuf {
+pub(crate) fn clean(path: &Utf8Path) -> Utf8PathBuf {
     let mut cleaned = Utf8PathBuf::new();
     for component in path.components() {
         match component {

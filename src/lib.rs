@@ -39,6 +39,9 @@ pub mod prisma;
 pub mod guard;
 
 // The paths through them, and what they have to say.
+pub mod live;
+pub mod release;
+
 pub mod commands;
 pub mod report;
 
@@ -48,3 +51,4 @@ pub mod finding;
 pub mod outcome;
 pub mod process;
 pub mod redact;
+pub mod workflows;

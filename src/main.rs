@@ -7,21 +7,24 @@ use run_migration::{
     commands,
     context::Environment,
     outcome::Outcome,
+    process,
     report::emit,
 };
 
 fn main() -> ExitCode {
     emit::no_backtraces();
-    let typed = match parse(std::env::args_os()) {
+    let args: Vec<_> = std::env::args_os().collect();
+    let environment = Environment::read();
+    let typed = match parse(args.iter().cloned()) {
         Ok(typed) => typed,
         Err(Instead::Text(text)) => return emit::text(&text),
-        Err(Instead::Usage(report, settings)) => return emit::report(&report, &settings),
+        Err(Instead::Usage(report, settings)) => return emit::report(&report, &settings, &environment),
     };
-    let environment = Environment::read();
+    process::conceal(&args, "--database-url", "RUN_MIGRATION_DATABASE_URL");
     let settings = typed.settings.clone();
     let progress = emit::progress(&settings, &environment);
     let name = typed.command.name();
-    let report = std::panic::catch_unwind(|| commands::execute(typed, environment, progress))
+    let report = std::panic::catch_unwind(|| commands::execute(typed, environment.clone(), progress))
         .unwrap_or_else(|_| emit::broken(name, Outcome::Failed));
-    emit::report(&report, &settings)
+    emit::report(&report, &settings, &environment)
 }

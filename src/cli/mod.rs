@@ -1,5 +1,8 @@
 //! What can be typed: clap's types. `parse` turns the arguments into them.
 
+pub mod check;
+pub mod ci;
+pub mod live;
 pub mod parse;
 
 use camino::Utf8PathBuf;
@@ -35,10 +38,23 @@ pub struct Cli {
 pub enum Command {
     /// Generate the next migration from the changed schema (the same as no subcommand at all)
     Generate(GenerateArgs),
-    /// Check SQL files for what destroys data, breaks running code or blocks tables; needs no database
+    /// Ask every gate that a pull request needs: one verdict
+    Check(check::CheckArgs),
+    /// Look for what destroys data, breaks running code or blocks tables in SQL files; needs no database
     Lint(LintArgs),
+    /// Make the copies of schema.prisma equal to the source
+    Sync(SyncArgs),
+    /// Say where a database stands: applied, pending, failed, edited, unknown migrations
+    Status(live::StatusArgs),
+    /// Say whether code with these migrations may serve on a database: for probes and start-up checks
+    Ready(live::ReadyArgs),
+    /// Write the tables and columns that the migrations make, for `ready --snapshot`
+    Snapshot(live::SnapshotArgs),
     /// Show what would be used and why, and how to mend what is missing
     Doctor,
+    /// Print the workflows that make every pull request pass the check
+    #[command(subcommand)]
+    Ci(ci::CiCommand),
 }
 
 impl Command {
@@ -48,8 +64,20 @@ impl Command {
         match self {
             Self::Generate(_) => "generate",
             Self::Lint(_) => "lint",
+            Self::Check(_) => "check",
+            Self::Sync(_) => "sync",
+            Self::Status(_) => "status",
+            Self::Ready(_) => "ready",
+            Self::Snapshot(_) => "snapshot",
             Self::Doctor => "doctor",
+            Self::Ci(_) => "ci",
         }
+    }
+
+    /// Whether SIGTERM is this command's ordinary end, which it comes to by itself.
+    #[must_use]
+    pub const fn stops_in_order(&self) -> bool {
+        matches!(self, Self::Ready(args) if args.listen.is_some())
     }
 }
 
@@ -59,15 +87,9 @@ pub struct GenerateArgs {
     /// What the migration is called: letters, digits and _ (spaces and hyphens become _); derived from the
     /// change where it is left out
     pub name: Option<String>,
-    /// The branch that this one will be merged into
-    #[arg(long, value_name = "BRANCH", env = "RUN_MIGRATION_BASE_BRANCH")]
-    pub base_branch: Option<String>,
-    /// Compare with this commit, branch or tag as it is here; nothing is fetched
-    #[arg(long, value_name = "REF", env = "RUN_MIGRATION_BASE_REF", conflicts_with_all = ["base_branch", "remote"])]
-    pub base_ref: Option<String>,
-    /// The remote that holds the base branch [default: upstream if there is one, else origin]
-    #[arg(long, value_name = "NAME", env = "RUN_MIGRATION_REMOTE")]
-    pub remote: Option<String>,
+    /// Which base to compare with.
+    #[command(flatten)]
+    pub base: check::BaseArgs,
     /// Do not ask whether the branch is up to date. A human's decision
     #[arg(long, conflicts_with_all = ["base_branch", "base_ref", "remote"])]
     pub skip_freshness_check: bool,
@@ -94,6 +116,20 @@ pub struct LintArgs {
     /// Print what a rule finds, why that matters and what to do instead (all: every rule)
     #[arg(long, value_name = "RULE", conflicts_with = "files")]
     pub explain: Option<String>,
+}
+
+/// Options of `sync`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SyncArgs {
+    /// Change nothing: show what differs, and exit with 4 where something does
+    #[arg(long)]
+    pub check: bool,
+    /// Stage exactly the copies in git
+    #[arg(long, conflicts_with = "check")]
+    pub stage: bool,
+    /// Throw away lines of a copy that the source never had. A human's decision
+    #[arg(long, conflicts_with = "check")]
+    pub discard: bool,
 }
 
 /// Options of every command, before or after its name.
@@ -163,6 +199,10 @@ pub enum Format {
     Human,
     /// For programs: one JSON object, on failure too
     Json,
+    /// For GitHub Actions: annotations on the files, and a summary of the step
+    Github,
+    /// For code scanning: SARIF 2.1.0
+    Sarif,
 }
 
 /// When to use colour.

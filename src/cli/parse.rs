@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::{ArgMatches, CommandFactory, FromArgMatches, error::ErrorKind, parser::ValueSource};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, ValueEnum, error::ErrorKind, parser::ValueSource};
 
 use super::{Cli, Color, Command, Format, GenerateArgs, GlobalArgs};
 use crate::{error::Error, report::Report};
@@ -101,7 +101,9 @@ fn settings_for_the_refusal(args: &[OsString]) -> GlobalArgs {
         })
     };
     GlobalArgs {
-        format: if value_of("--format") == Some("json") { Format::Json } else { Format::Human },
+        format: value_of("--format")
+            .and_then(|format| Format::from_str(format, false).ok())
+            .unwrap_or_default(),
         color: match value_of("--color") {
             Some("always") => Color::Always,
             Some("never") => Color::Never,

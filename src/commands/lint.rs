@@ -5,18 +5,19 @@ mod sources;
 use std::{collections::BTreeMap, fmt::Write};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use jiff::{civil::Date, tz::TimeZone};
 
 use self::sources::{Source, Unreadable};
 use crate::{
     cli::{Format, LintArgs},
-    config::{self, AllowEntry},
+    config,
     context::Context,
     error::Error,
-    finding::{Consent, Finding, Severity},
+    finding::{Finding, Severity},
     guard::{
         self, Located, Script,
+        allow_list::{AllowList, Entry},
         catalog::History,
-        consent::Allowance,
         rules::{self, pages},
         waiver::{self, Waivers},
     },
@@ -35,13 +36,14 @@ pub(super) async fn run(context: &Context, args: &LintArgs) -> Result<Report, Er
     if let Some(id) = &args.explain {
         return explain(id);
     }
-    let (settings, allowed) = config::guard_settings(context)?;
+    let (file, settings) = config::without_project(context)?;
     let job = Lint {
-        waivers: Waivers::Honoured { except: settings.forbid_waivers },
-        allowed,
+        waivers: Waivers::Honoured { except: settings.guard.forbid_waivers },
+        allowed: (file, settings.allow),
+        today: context.now.to_zoned(TimeZone::UTC).date(),
         cwd: context.cwd.clone(),
         files: args.files.clone(),
-        shown: match (context.settings.format, context.settings.quiet, context.settings.verbose) {
+        least: match (context.settings.format, context.settings.quiet, context.settings.verbose) {
             (Format::Json, ..) => None,
             (_, true, _) => Some(Severity::Refuse),
             (_, _, true) => Some(Severity::Info),
@@ -51,7 +53,7 @@ pub(super) async fn run(context: &Context, args: &LintArgs) -> Result<Report, Er
     };
     // In a thread of its own, so that a signal ends the run whatever it is reading.
     let (done, result) = tokio::sync::oneshot::channel();
-    std::thread::Builder::new().name("lint".into()).spawn(move || done.send(job.story()))?;
+    std::thread::Builder::new().name("lint".into()).spawn(move || drop(done.send(job.story())))?;
     result.await.map_err(|_gone| Error::failed("the check ended by a defect of its own"))?
 }
 
@@ -71,11 +73,13 @@ fn explain(id: &str) -> Result<Report, Error> {
 #[derive(Default)]
 struct Lint {
     waivers: Waivers,
-    allowed: Vec<AllowEntry>,
+    /// The configuration file and its allow list.
+    allowed: (Utf8PathBuf, Vec<Entry>),
+    today: Date,
     cwd: Utf8PathBuf,
     files: Vec<String>,
     /// The least severity that a person is shown; `None` where a program reads.
-    shown: Option<Severity>,
+    least: Option<Severity>,
     findings: Vec<Finding>,
     text: String,
     checked: usize,
@@ -107,9 +111,11 @@ impl Lint {
             let (_, known) = self.histories.entry(directory.to_owned()).or_default();
             *known = history;
         }
+        let (file, entries) = &self.allowed;
+        let mut allowed = AllowList::new(file, entries, self.today);
         for located in &mut found {
-            self.consent(&name, &mut located.finding);
-            self.show(located, sql);
+            allowed.apply(std::slice::from_mut(&mut located.finding), Some(&name));
+            self.text.push_str(&self.shown(located, sql));
         }
         self.findings.extend(found.into_iter().map(|located| located.finding));
         Ok(())
@@ -134,23 +140,11 @@ impl Lint {
         Ok(history)
     }
 
-    /// The configuration's consent to findings in this migration.
-    fn consent(&self, migration: &str, finding: &mut Finding) {
-        let entry = self.allowed.iter().find(|entry| {
-            let allowance = Allowance { rule: entry.rule.clone(), object: entry.object.clone() };
-            entry.migration == migration && allowance.covers(finding)
-        });
-        if let Some(entry) = entry.filter(|_| finding.allowed.is_none()) {
-            finding.allowed = Some(Consent { by: "configuration", reason: Some(entry.reason.clone()) });
-        }
-    }
-
-    fn show(&mut self, located: &Located, sql: &str) {
-        let least = if located.finding.allowed.is_some() { Severity::Info } else { located.finding.severity };
-        if self.shown.is_some_and(|shown| least >= shown) {
-            self.text.push_str(&snippet(located, sql));
-            self.text.push('\n');
-        }
+    /// What a person is shown of the finding.
+    fn shown(&self, located: &Located, sql: &str) -> String {
+        let Located { finding, .. } = located;
+        let severity = if finding.allowed.is_some() { Severity::Info } else { finding.severity };
+        if self.least.is_some_and(|least| severity >= least) { snippet(located, sql) } else { String::new() }
     }
 
     fn report(self) -> Report {
@@ -162,7 +156,7 @@ impl Lint {
         };
         let mut report = Report { shows_findings: true, ..Report::new("lint", outcome) };
         let summary = self.summary();
-        report.result = self.shown.map(|_| format!("{}{summary}\n", self.text));
+        report.result = self.least.map(|_| format!("{}{summary}\n", self.text));
         report.notes = vec![summary];
         report.findings = self.findings;
         if !self.unreadable.is_empty() {
@@ -193,7 +187,7 @@ impl Lint {
             // Writing to a string cannot fail.
             let _ = write!(text, ", {allowed} allowed");
         }
-        if self.shown.is_some_and(|shown| shown > Severity::Info) && count(Severity::Info) + allowed > 0 {
+        if self.least.is_some_and(|least| least > Severity::Info) && count(Severity::Info) + allowed > 0 {
             text.push_str(" (-v shows them all)");
         }
         text

@@ -1,8 +1,17 @@
 //! One file for each command: a path through the stages. Dispatch and life cycle, no logic.
 
+mod check;
+mod ci;
+mod consent;
 mod doctor;
 mod generate;
+mod job;
 mod lint;
+mod ready;
+mod snapshot;
+mod status;
+mod subject;
+mod sync;
 
 use crate::{
     cli::{Command, parse::Typed},
@@ -21,13 +30,13 @@ pub fn execute(typed: Typed, environment: Environment, progress: Progress) -> Re
         Err(error) => return Report::of_error(name, &error.into()),
     };
     runtime.block_on(async {
-        let context = match Context::gather(&typed, environment, progress) {
-            Ok(context) => context,
+        let context = match Context::gather(typed.settings, environment, progress) {
+            Ok(context) => Context { command_line: typed.line, ..context },
             Err(error) => return Report::of_error(name, &error),
         };
         let report = tokio::select! {
             biased;
-            interrupt = interrupted() => Report::new(name, Outcome::Interrupted(interrupt)),
+            interrupt = interrupted(&typed.command) => Report::new(name, Outcome::Interrupted(interrupt)),
             report = run(&context, &typed.command) => report.unwrap_or_else(|error| Report::of_error(name, &error)),
         };
         context.processes.finish().await;
@@ -39,12 +48,18 @@ async fn run(context: &Context, command: &Command) -> Result<Report, Error> {
     match command {
         Command::Generate(args) => generate::run(context, args).await,
         Command::Lint(args) => lint::run(context, args).await,
+        Command::Check(args) => check::run(context, args).await,
+        Command::Sync(args) => sync::run(context, args).await,
+        Command::Status(args) => status::run(context, args).await,
+        Command::Ready(args) => ready::run(context, args).await,
+        Command::Snapshot(args) => snapshot::run(context, args).await,
+        Command::Ci(command) => ci::run(context, command),
         Command::Doctor => doctor::run(context).await,
     }
 }
 
-/// Waits for a signal that asks the tool to end.
-async fn interrupted() -> Interrupt {
+/// Waits for a signal that asks the tool to end. SIGTERM is left to a command that stops by itself then.
+async fn interrupted(command: &Command) -> Interrupt {
     use tokio::signal::unix::{SignalKind, signal};
     let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
     let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = kinds.map(signal) else {
@@ -53,7 +68,7 @@ async fn interrupted() -> Interrupt {
     };
     tokio::select! {
         _ = interrupt.recv() => Interrupt::Interrupt,
-        _ = terminate.recv() => Interrupt::Terminate,
+        _ = terminate.recv(), if !command.stops_in_order() => Interrupt::Terminate,
         _ = hangup.recv() => Interrupt::Hangup,
     }
 }

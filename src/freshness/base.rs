@@ -127,8 +127,12 @@ async fn choose_branch(
     }
 }
 
-/// A fork's `origin` is the fork: where there is an `upstream`, the base lives there.
-pub(super) async fn choose_remote(git: &Git, wanted: Option<&RemoteName>) -> Result<RemoteName, Error> {
+/// The remote that holds the base: the one that was asked for, else `upstream` (a fork's `origin` is the fork),
+/// else `origin`, else the only one.
+///
+/// # Errors
+/// Where there is none, or not the one that was asked for, or several with other names.
+pub async fn choose_remote(git: &Git, wanted: Option<&RemoteName>) -> Result<RemoteName, Error> {
     let remotes = git.remotes().await?;
     let find = |name: &str| remotes.iter().find(|remote| remote.as_str() == name).cloned();
     if let Some(wanted) = wanted {
@@ -142,5 +146,18 @@ pub(super) async fn choose_remote(git: &Git, wanted: Option<&RemoteName>) -> Res
         [] => Err(Error::NoRemote),
         [only] => Ok(only.clone()),
         _ => Err(Error::SeveralRemotes { remotes }),
+    }
+}
+
+/// What [`known_base`](super::known_base) gives.
+pub(super) async fn known(git: &Git, request: &Request) -> Option<CommitId> {
+    if let Some(revision) = &request.base_ref {
+        return git.commit(revision).await.ok();
+    }
+    let remote = choose_remote(git, request.remote.as_ref()).await.ok()?;
+    let named = request.base_branch.as_ref().or(request.default_branch.as_ref());
+    match named {
+        Some(branch) => git.tracked(&remote, branch).await.ok(),
+        None => git.commit(&format!("refs/remotes/{remote}/HEAD").parse().ok()?).await.ok(),
     }
 }

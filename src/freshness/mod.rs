@@ -6,13 +6,14 @@ mod base;
 mod commits;
 mod error;
 mod github;
+mod proof;
 mod shallow;
 
 use camino::Utf8PathBuf;
 use serde::Serialize;
 
 use self::{base::Base, shallow::Source};
-pub use self::{error::Error, github::GitHub};
+pub use self::{base::choose_remote, error::Error, github::GitHub};
 use crate::git::{Branch, CommitId, Git, RemoteName, Revision};
 
 /// What to compare with. Left empty, it is the branch that the remote's HEAD advertises now.
@@ -65,6 +66,12 @@ pub async fn check(git: &Git, request: &Request) -> Result<Freshness, Error> {
     })
 }
 
+/// The base as far as it is known here, nothing fetched: for questions where an old answer will do. `None` where
+/// nothing is known of it.
+pub async fn known_base(git: &Git, request: &Request) -> Option<CommitId> {
+    base::known(git, request).await
+}
+
 /// The base's commit, once there is enough history here to compare HEAD with it, and the remote if one was asked.
 async fn establish(
     git: &Git,
@@ -85,7 +92,7 @@ async fn establish(
             Ok((commit.clone(), None))
         }
         Base::Group { commit, .. } => {
-            let remote = base::choose_remote(git, request.remote.as_ref()).await?;
+            let remote = choose_remote(git, request.remote.as_ref()).await?;
             let commit = shallow::fetch(git, head, &Source::commit(&remote, commit)).await?;
             Ok((commit, Some(remote)))
         }

@@ -140,8 +140,14 @@ impl Error {
             Self::DubiousOwnership { command, .. } => command.clone(),
             Self::NoCommits => "git switch BRANCH, or make the first commit with git commit".into(),
             Self::NoCommit { .. } => "git fetch, or name a commit that `git log --all` lists".into(),
-            Self::NoBranch { remote, .. } => {
-                format!("git ls-remote --heads {remote}, then name the branch with --base-branch BRANCH")
+            Self::NoBranch { remote, branch, .. } => {
+                match branch.as_str().strip_prefix(&format!("{remote}/")) {
+                    Some(branch) => format!("--base-branch {branch} --remote {remote}"),
+                    None => format!(
+                        "git ls-remote --heads {remote}, then name the branch with --base-branch BRANCH, or another \
+                         remote with --remote NAME"
+                    ),
+                }
             }
             Self::Denied { remote, .. } => format!(
                 "git fetch {remote} must work without asking for a password: run it once by hand, so that git's \
@@ -157,7 +163,9 @@ impl Error {
                  compares with what was fetched last"
             ),
             Self::Process(error) => return error.hint(),
-            Self::Failed { .. } | Self::Answer { .. } | Self::File(_) => return None,
+            Self::Failed { command, .. } => format!("git status, then git {command} by hand, to see what is wrong"),
+            Self::Answer { .. } => "git version, to see which git this is".into(),
+            Self::File(_) => return None,
         })
     }
 }

@@ -10,11 +10,13 @@ mod error;
 mod history;
 mod names;
 mod remote;
+mod ssh;
 mod text;
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use tokio::sync::OnceCell;
 
 pub(crate) use self::text::harmless;
 pub use self::{
@@ -84,6 +86,8 @@ pub struct Git {
     environment: Environment,
     directory: Utf8PathBuf,
     timeout: Duration,
+    /// What `GIT_SSH_COMMAND` has to be, once it is known.
+    ssh: Arc<OnceCell<Option<String>>>,
 }
 
 /// Where a work tree is.
@@ -124,6 +128,7 @@ impl Git {
             environment: environment.clone(),
             directory: directory.into(),
             timeout,
+            ssh: Arc::default(),
         }
     }
 
@@ -217,8 +222,13 @@ impl Git {
         args: impl IntoIterator<Item = A>,
         input: Vec<u8>,
     ) -> Result<Finished, Error> {
-        self.start(self.invocation().stdin(input).args(args.into_iter().map(|arg| arg.as_ref().to_owned())))
-            .await
+        // Not only a fetch: a partial clone fetches what it lacks whenever that is asked for.
+        let ssh = self.ssh.get_or_try_init(|| self.silent_ssh()).await?;
+        let mut invocation = self.invocation();
+        if let Some(command) = ssh {
+            invocation = invocation.env("GIT_SSH_COMMAND", command);
+        }
+        self.start(invocation.stdin(input).args(args.into_iter().map(|arg| arg.as_ref().to_owned()))).await
     }
 
     async fn start(&self, invocation: Invocation) -> Result<Finished, Error> {
@@ -228,30 +238,40 @@ impl Git {
         })
     }
 
+    /// The SSH command of the user's own choice, told to ask nothing; `None` where it has to stay as it is.
+    async fn silent_ssh(&self) -> Result<Option<String>, Error> {
+        if let Some(command) = self.environment.get("GIT_SSH_COMMAND") {
+            return Ok(ssh::silenced(command));
+        }
+        let configured = self.start(self.invocation().args(["config", "--get", "core.sshCommand"])).await?;
+        let configured = one_line(configured.stdout_text());
+        Ok(match self.environment.get("GIT_SSH") {
+            _ if !configured.is_empty() => ssh::silenced(&configured),
+            Some(_) => None,
+            None => ssh::silenced("ssh"),
+        })
+    }
+
+    /// The command with everything but its subcommand.
     fn invocation(&self) -> Invocation {
-        let mut invocation = Invocation::new("git", &*self.directory)
+        let kept = self.environment.pairs().filter(|(key, _)| !REDIRECTIONS.contains(key));
+        let start = Invocation::new("git", &*self.directory)
             .timeout(self.timeout)
             .base_environment(BaseEnvironment::Empty)
-            .arg("--no-pager");
-        for (key, value) in self.environment.pairs().filter(|(key, _)| !REDIRECTIONS.contains(key)) {
-            invocation = invocation.env(key, value);
-        }
-        for (key, value) in ENVIRONMENT {
-            invocation = invocation.env(key, value);
-        }
-        for setting in CONFIGURATION {
-            invocation = invocation.args(["-c", setting]);
-        }
-        invocation
+            .arg("--no-pager")
+            .args(CONFIGURATION.iter().flat_map(|setting| ["-c", setting]));
+        let with_kept = kept.fold(start, |invocation, (key, value)| invocation.env(key, value));
+        ENVIRONMENT.iter().fold(with_kept, |invocation, (key, value)| invocation.env(key, value))
     }
 
     /// What a local call's failure means.
     fn failure(&self, args: &[&str], finished: &Finished) -> Error {
         let stderr = String::from_utf8_lossy(&finished.stderr);
-        let said = text::complaint(&finished.stderr);
         if let Some(command) = ownership_command(&stderr) {
-            return Error::DubiousOwnership { command, said: first_line(&stderr) };
+            let said = stderr.lines().find(|line| line.contains("dubious ownership"));
+            return Error::DubiousOwnership { command, said: harmless(said.unwrap_or_default(), 300) };
         }
+        let said = text::complaint(&finished.stderr);
         if stderr.contains("not a git repository") {
             return Error::NoRepository { directory: self.directory.clone(), said };
         }
@@ -274,10 +294,6 @@ fn ownership_command(stderr: &str) -> Option<String> {
     let command =
         stderr.lines().map(str::trim).find(|line| line.starts_with("git config --global --add safe."));
     Some(harmless(command.unwrap_or("git config --global --add safe.directory DIR"), 4096))
-}
-
-fn first_line(text: &str) -> String {
-    harmless(text.lines().next().unwrap_or_default(), 300)
 }
 
 fn one_line(mut text: String) -> String {

@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use super::text::is_deceptive;
+
 /// Why a text is no name. Its display says what is wrong, for the person who typed it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is no {kind}: {why}")]
@@ -108,8 +110,8 @@ fn wrong_with_any(text: &str) -> Option<&'static str> {
         Some("it may not begin with a hyphen")
     } else if text.contains("..") {
         Some("it may not hold two dots in a row")
-    } else if text.contains(char::is_control) {
-        Some("it may not hold control characters")
+    } else if text.contains(is_deceptive) {
+        Some("it may not hold control characters or invisible ones")
     } else {
         None
     }
@@ -157,6 +159,7 @@ mod tests {
             "a b",
             "a\nb",
             "a\u{1b}[31mb",
+            "a\u{202e}b",
             "a~1",
             "a^",
             "a:b",
@@ -198,7 +201,7 @@ mod tests {
         let error = "a\u{1b}[2J".parse::<RemoteName>().unwrap_err();
         assert_eq!(
             error.to_string(),
-            r#""a\u{1b}[2J" is no name of a remote: it may not hold control characters"#
+            r#""a\u{1b}[2J" is no name of a remote: it may not hold control characters or invisible ones"#
         );
     }
 

@@ -1,10 +1,7 @@
 //! Questions that reach a remote, and those about remotes.
 
 use super::{Branch, CommitId, Error, Git, RemoteName, parse_id, text};
-use crate::process::{Finished, Invocation, ProcessError};
-
-/// What ssh is told besides: ask nothing, and leave no shared connection behind.
-const SSH_OPTIONS: &str = "-oBatchMode=yes -oControlMaster=no";
+use crate::process::{Finished, ProcessError};
 
 /// How often a fetch is tried that meets another one in the same repository.
 const TRIES: u32 = 5;
@@ -82,8 +79,7 @@ impl Git {
     pub async fn fetch(&self, fetch: &Fetch<'_>) -> Result<(), Error> {
         let mut tried = 1;
         loop {
-            let finished =
-                self.on_the_network(fetch.remote, self.network().await?.args(arguments(fetch))).await?;
+            let finished = self.reach(fetch.remote, arguments(fetch)).await?;
             if finished.success() {
                 return Ok(());
             }
@@ -96,8 +92,8 @@ impl Git {
     }
 
     async fn ls_remote(&self, remote: &RemoteName, name: &str) -> Result<String, Error> {
-        let invocation = self.network().await?.args(["ls-remote", "--symref", "--", remote.as_str(), name]);
-        let finished = self.on_the_network(remote, invocation).await?;
+        let args = ["ls-remote", "--symref", "--", remote.as_str(), name];
+        let finished = self.reach(remote, args.map(str::to_owned).into()).await?;
         if finished.success() {
             Ok(finished.stdout_text())
         } else {
@@ -105,31 +101,14 @@ impl Git {
         }
     }
 
-    async fn on_the_network(&self, remote: &RemoteName, invocation: Invocation) -> Result<Finished, Error> {
-        match self.start(invocation).await {
+    async fn reach(&self, remote: &RemoteName, args: Vec<String>) -> Result<Finished, Error> {
+        match self.run(args, Vec::new()).await {
             Err(Error::Process(error @ ProcessError::Timeout { .. })) => {
                 let said = text::harmless(&error.to_string(), 300);
                 Err(Error::TimedOut { remote: remote.clone(), url: self.url(remote).await, said })
             }
             other => other,
         }
-    }
-
-    /// A call that may open an SSH connection, which must not ask anything. A command that is not plainly
-    /// OpenSSH is left as the user wrote it: what options it takes, nobody knows, and the time limit ends it.
-    async fn network(&self) -> Result<Invocation, Error> {
-        let configured = self.run(["config", "--get", "core.sshCommand"], Vec::new()).await?;
-        let configured = configured.stdout_text().trim_end_matches('\n').to_owned();
-        let own = self.environment.get("GIT_SSH_COMMAND").map(str::to_owned);
-        let command = match own.or_else(|| Some(configured).filter(|command| !command.is_empty())) {
-            Some(command) => command,
-            None if self.environment.get("GIT_SSH").is_some() => return Ok(self.invocation()),
-            None => "ssh".into(),
-        };
-        Ok(match silent_ssh(&command) {
-            Some(silent) => self.invocation().env("GIT_SSH_COMMAND", silent),
-            None => self.invocation(),
-        })
     }
 
     /// The URL for a message; empty where there is none.
@@ -162,12 +141,14 @@ impl Git {
 }
 
 /// Signs that a remote wants credentials that it did not get.
-const DENIED: [&str; 8] = [
+const DENIED: [&str; 10] = [
     "terminal prompts disabled",
     "could not read Username",
     "could not read Password",
+    "unable to get password from user",
     "Authentication failed",
-    "Permission denied",
+    "Permission denied (",
+    "Permission denied, please try again",
     "Host key verification failed",
     "returned error: 401",
     "returned error: 403",
@@ -201,16 +182,9 @@ fn arguments(fetch: &Fetch<'_>) -> Vec<String> {
     arguments
 }
 
-/// `command` with the options that keep OpenSSH from asking; `None` where it is not plainly OpenSSH.
-fn silent_ssh(command: &str) -> Option<String> {
-    let program = command.trim_start().split(char::is_whitespace).next()?.trim_matches(['\'', '"']);
-    let name = program.rsplit('/').next()?;
-    (name == "ssh").then(|| format!("{command} {SSH_OPTIONS}"))
-}
-
 /// Two fetches at once in one repository, such as in two work trees, get into each other's way for a moment.
 fn is_contention(stderr: &str) -> bool {
-    stderr.contains("cannot lock ref")
+    stderr.contains("but expected")
         || stderr.contains("shallow file has changed")
         || (stderr.contains(".lock'") && stderr.contains("File exists"))
 }
@@ -240,22 +214,6 @@ mod tests {
     }
 
     #[test]
-    fn ssh_is_silenced_where_it_is_ssh() {
-        for (command, silenced) in [
-            ("ssh", true),
-            ("/usr/bin/ssh -i 'a key' -F none", true),
-            ("'/opt/open ssh/ssh' -v", false),
-            ("\"/usr/bin/ssh\" -v", true),
-            ("plink -i key", false),
-            ("my-wrapper", false),
-            ("", false),
-        ] {
-            let wanted = silenced.then(|| format!("{command} -oBatchMode=yes -oControlMaster=no"));
-            assert_eq!(silent_ssh(command), wanted, "{command}");
-        }
-    }
-
-    #[test]
     fn a_missing_branch_is_told_from_other_failures() {
         let stderr = "fatal: couldn't find remote ref refs/heads/nope\n";
         assert_eq!(missing_branch(stderr).unwrap().as_str(), "nope");
@@ -267,5 +225,8 @@ mod tests {
         assert!(is_contention("error: cannot lock ref 'refs/remotes/origin/main': is at a but expected b"));
         assert!(is_contention("fatal: Unable to create '/r/.git/shallow.lock': File exists."));
         assert!(!is_contention("fatal: unable to access 'https://host/'"));
+        assert!(!is_contention(
+            "error: cannot lock ref 'refs/remotes/origin/a/b': 'refs/remotes/origin/a' exists"
+        ));
     }
 }

@@ -20,7 +20,8 @@ pub(crate) fn harmless(text: &str, limit: usize) -> String {
     safe
 }
 
-fn is_deceptive(character: char) -> bool {
+/// Whether a character could make a text look like another one.
+pub(super) fn is_deceptive(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')

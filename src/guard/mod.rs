@@ -10,6 +10,7 @@
 
 pub mod action;
 pub mod agents;
+pub mod allow_list;
 pub mod catalog;
 pub mod consent;
 mod conversion;

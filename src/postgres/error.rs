@@ -28,6 +28,12 @@ pub enum Error {
         /// Everything that was tried.
         attempts: Vec<Attempt>,
     },
+    /// PostgreSQL may not run as root, and root may not become anybody else here.
+    #[error("nobody can run the temporary server here:{}", list(attempts))]
+    NoAccount {
+        /// Everything that was tried.
+        attempts: Vec<Attempt>,
+    },
     /// No directory can hold the server's files.
     #[error("no directory for the temporary server:{}", list(attempts))]
     NoWorkDirectory {
@@ -68,6 +74,14 @@ pub enum Error {
         /// What it answered.
         source: tokio_postgres::Error,
     },
+    /// The server did not answer in time.
+    #[error("the temporary server did not {what} within {} s", after.as_secs())]
+    NoAnswer {
+        /// What was asked.
+        what: String,
+        /// The limit.
+        after: Duration,
+    },
     /// A program could not be run.
     #[error(transparent)]
     Process(#[from] ProcessError),
@@ -96,10 +110,15 @@ impl Error {
                      initdb and postgres with --postgres-bin DIR, or make npm work here (it can install one by itself)"
                 ))
             }
+            Self::NoAccount { .. } => Some(
+                "run the tool as a user with an entry in /etc/passwd who is not root, or let root change users (in a \
+                 container: the capabilities SETUID and SETGID)"
+                    .into(),
+            ),
             Self::NoWorkDirectory { .. } => {
                 Some("name one with a short path and 512 MB free in RUN_MIGRATION_WORK_DIR".into())
             }
-            Self::NotReady { .. } => Some("give it more time with --timeout SECONDS".into()),
+            Self::NotReady { .. } | Self::NoAnswer { .. } => Some("give it more time with --timeout SECONDS".into()),
             Self::Process(error) => error.hint(),
             Self::Initdb { .. } | Self::Start { .. } => {
                 Some("try another PostgreSQL with --postgres-bin DIR, or another directory with RUN_MIGRATION_WORK_DIR".into())

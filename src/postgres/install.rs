@@ -8,7 +8,7 @@ use postgresql_embedded::{PostgreSQL, Settings};
 
 use super::{
     Attempt, Installation, Source, account,
-    cache::{Audience, Cache, damage},
+    cache::{Audience, Cache, STAGING, damage},
     locate::Search,
     npm::{self, Npm},
     pins, workdir,
@@ -91,7 +91,9 @@ async fn prepare(search: &Search<'_>, cache: &Cache, stage: &Stage) -> Result<st
         .create(if lent { Audience::Everybody } else { Audience::Myself })
         .map_err(|error| format!("{error} (choose another place with --cache-dir DIR)"))?;
     stage.doing("waiting for another run that installs PostgreSQL");
-    cache.lock(search.context.settings.step_timeout() * STEPS).await
+    let lock = cache.lock(search.context.settings.step_timeout() * STEPS).await?;
+    cache.sweep();
+    Ok(lock)
 }
 
 /// One source's installation.
@@ -106,7 +108,7 @@ impl Installer<'_> {
         let processes = &self.search.context.processes;
         // Beside the copies, so that a rename brings the new one into its place.
         let staging = processes
-            .temporary_directory(self.cache.directory(), ".install-")
+            .temporary_directory(self.cache.directory(), STAGING)
             .map_err(|error| error.to_string())?;
         let path = Utf8Path::from_path(staging.path()).ok_or("the cache's path is not UTF-8")?;
         let (installed, name) = match self.source {

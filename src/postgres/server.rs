@@ -97,6 +97,8 @@ pub struct Server {
     postmaster: Postmaster,
     admin: Client,
     major: u32,
+    /// How long one answer may take.
+    limit: Duration,
 }
 
 impl Server {
@@ -111,7 +113,7 @@ impl Server {
         let mut postmaster = Postmaster::spawn(context, installation, directory)?;
         let limit = context.settings.step_timeout();
         let admin = postmaster.ready(limit).await?;
-        let server = Self { postmaster, admin, major: installation.version.major };
+        let server = Self { postmaster, admin, major: installation.version.major, limit };
         server.execute("create its role", &format!("CREATE ROLE {OWNER} LOGIN")).await?;
         Ok(server)
     }
@@ -127,8 +129,7 @@ impl Server {
             // Since 15 the schema belongs to whoever owns the database.
             let database = self.connect(name, Role::Superuser).await?;
             let statement = format!("ALTER SCHEMA public OWNER TO {OWNER}");
-            let failed = |source| Error::Query { what: "hand over a schema".into(), source };
-            database.batch_execute(&statement).await.map_err(failed)?;
+            self.within_limit("hand over a schema", database.batch_execute(&statement)).await?;
         }
         Ok(())
     }
@@ -140,11 +141,7 @@ impl Server {
     pub async fn clone_database(&self, template: &str, name: &str) -> Result<(), Error> {
         let owner = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = $1";
         let what = || format!("copy the database {template}");
-        let row = self
-            .admin
-            .query_one(owner, &[&template])
-            .await
-            .map_err(|source| Error::Query { what: what(), source })?;
+        let row = self.within_limit(&what(), self.admin.query_one(owner, &[&template])).await?;
         // Faster than through the WAL, which is all that older versions know.
         let strategy = if self.major >= 15 { " STRATEGY file_copy" } else { "" };
         let statement = format!(
@@ -161,9 +158,8 @@ impl Server {
     /// # Errors
     /// Where the database does not exist or the server is gone.
     pub async fn connect(&self, database: &str, role: Role) -> Result<Client, Error> {
-        connect(self.postmaster.directory(), database, role)
-            .await
-            .map_err(|source| Error::Query { what: format!("open the database {database}"), source })
+        let connection = connect(self.postmaster.directory(), database, role);
+        self.within_limit(&format!("open the database {database}"), connection).await
     }
 
     /// The URL of a database in Prisma's dialect. It leads nowhere for clients that do not know `host=`.
@@ -193,8 +189,18 @@ impl Server {
     }
 
     async fn execute(&self, what: &str, statement: &str) -> Result<(), Error> {
-        let failed = |source| Error::Query { what: what.to_owned(), source };
-        self.admin.batch_execute(statement).await.map_err(failed)
+        self.within_limit(what, self.admin.batch_execute(statement)).await
+    }
+
+    async fn within_limit<T>(
+        &self,
+        what: &str,
+        answer: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, Error> {
+        match tokio::time::timeout(self.limit, answer).await {
+            Ok(answer) => answer.map_err(|source| Error::Query { what: what.to_owned(), source }),
+            Err(_) => Err(Error::NoAnswer { what: what.to_owned(), after: self.limit }),
+        }
     }
 }
 
@@ -242,7 +248,7 @@ impl Postmaster {
     ) -> Result<Self, Error> {
         let path = directory.path().to_owned();
         let mut invocation = command(&installation.bin.join("postgres"), &installation.run_as)
-            .args(["-D", data(&path).as_str(), "-k", path.as_str()])
+            .args(["-D", data(&path).as_str(), "-k", &quote(path.as_str())])
             .output_to(&log(&path));
         for setting in SETTINGS {
             invocation = invocation.args(["-c", setting]);
@@ -321,6 +327,8 @@ async fn connect(directory: &Utf8Path, database: &str, role: Role) -> Result<Cli
         .user(role.name())
         .dbname(database)
         .application_name("run-migration")
+        // As Prisma connects: a schema that is called like the role is nothing special.
+        .options("-c search_path=\"public\"")
         .connect(NoTls)
         .await?;
     // Whoever uses the client learns of a broken connection from its own next call.
@@ -352,6 +360,7 @@ fn tail(text: &str) -> String {
     }
 }
 
+/// As an identifier in SQL, and as one directory in a list of them.
 fn quote(identifier: &str) -> String {
     format!("\"{}\"", identifier.replace('"', "\"\""))
 }

@@ -47,6 +47,17 @@ pub(super) struct Installer<'a> {
     pub cache: Utf8PathBuf,
     /// The limit for an installation, and for waiting for another run's.
     pub timeout: Duration,
+    /// Whether what is not there is installed.
+    pub wanting: Wanting,
+}
+
+/// What is done about a package that is not installed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanting {
+    /// It is installed.
+    Install,
+    /// It is told.
+    Tell,
 }
 
 impl Installer<'_> {
@@ -58,6 +69,9 @@ impl Installer<'_> {
         let place = self.cache.join(format!("{}-{}", package.name, package.digest()));
         if is_whole(&place) {
             return Ok(place);
+        }
+        if self.wanting == Wanting::Tell {
+            return Err(Error::NotInstalled { what: package.what.into() });
         }
         fs_err::create_dir_all(&self.cache)?;
         let _lock = self.lock(package).await?;

@@ -6,10 +6,12 @@
 //! pen from before its first instruction, and a directory is announced before it is made, so there is no
 //! moment at which something could be left behind. The normal end takes the same way.
 
+mod conceal;
 mod error;
 mod invocation;
 mod namespace;
 
+pub use conceal::conceal;
 pub use error::ProcessError;
 pub use invocation::{BaseEnvironment, Finished, Invocation, RunAs};
 
@@ -181,6 +183,11 @@ impl Processes {
     pub fn spawn(&self, invocation: &Invocation) -> Result<Child, ProcessError> {
         let failed = |source| ProcessError::Io { program: invocation.program(), source };
         let (stdout, stderr) = output(invocation).map_err(failed)?;
+        // Held until the child is a member of the pen: after the reaper has looked, nobody may join.
+        let announcements = lock(&self.0.announcements);
+        if announcements.is_none() {
+            return Err(failed(over()));
+        }
         let mut command = Command::new(&invocation.program);
         command
             .args(&invocation.args)
@@ -233,12 +240,13 @@ impl Processes {
 
     fn announce(&self, directory: &Utf8Path) -> std::io::Result<()> {
         let path = directory.as_str().as_bytes();
-        if path.contains(&b'\n') {
-            return Err(std::io::Error::other("the path holds a line break"));
+        // The reaper reads line by line, and stands in another directory.
+        if path.contains(&b'\n') || !directory.is_absolute() {
+            return Err(std::io::Error::other("the path is not absolute or holds a line break"));
         }
         match lock(&self.0.announcements).as_mut() {
             Some(pipe) => pipe.write_all(&[path, b"\n"].concat()),
-            None => Err(std::io::Error::other("the run is already over")),
+            None => Err(over()),
         }
     }
 }
@@ -253,6 +261,10 @@ fn shell(args: &[&str], stdin: PipeReader, stdout: Stdio) -> std::io::Result<Chi
         .stderr(Stdio::null())
         .process_group(0)
         .spawn()
+}
+
+fn over() -> std::io::Error {
+    std::io::Error::other("the run is already over")
 }
 
 fn output(invocation: &Invocation) -> std::io::Result<(Stdio, Stdio)> {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Report, agents};
+use super::Report;
 use crate::{
     cli::GlobalArgs,
     finding::{Finding, Severity},
@@ -19,9 +19,17 @@ pub fn render(report: &Report, settings: &GlobalArgs) -> String {
     let mut out = String::new();
     match report.outcome {
         _ if report.shows_findings => closing(&mut out, report),
+        _ if !report.gates.is_empty() => out.push_str(&gates(report, settings)),
         Outcome::RefusedStale => banner(&mut out, "STALE BRANCH", &stale(report)),
         Outcome::RefusedDestructive => {
             banner(&mut out, "DESTRUCTIVE MIGRATION DETECTED", &destructive(report))
+        }
+        // The answer is the result on standard output; a probe's log has room for that and nothing else.
+        Outcome::RefusedOutOfSync if report.database.is_some() => {
+            notes(&mut out, report);
+            if !settings.quiet && report.hint.is_some() {
+                closing(&mut out, report);
+            }
         }
         Outcome::RefusedOutOfSync => banner(&mut out, "OUT OF SYNC", &out_of_sync(report)),
         Outcome::Interrupted(interrupt) => line(&mut out, interrupted(interrupt)),
@@ -44,6 +52,39 @@ fn banner(out: &mut String, title: &str, body: &str) {
     out.push_str(body);
 }
 
+/// Every gate that refuses with its banner and what it found, then a line for each gate.
+fn gates(report: &Report, settings: &GlobalArgs) -> String {
+    let mut out = String::new();
+    for gate in &report.gates {
+        let own = &report.findings[gate.findings.clone()];
+        let refusing = || findings(own.iter().filter(|finding| finding.refuses()));
+        match gate.outcome() {
+            Outcome::RefusedStale => {
+                banner(
+                    &mut out,
+                    "STALE BRANCH",
+                    &report.freshness.as_ref().map(missing_commits).unwrap_or_default(),
+                );
+            }
+            Outcome::RefusedDestructive => banner(&mut out, "DESTRUCTIVE MIGRATION DETECTED", &refusing()),
+            Outcome::RefusedOutOfSync => banner(&mut out, "OUT OF SYNC", &refusing()),
+            _ => {}
+        }
+    }
+    if !settings.quiet {
+        out.push_str(&remarks(report));
+    }
+    for notice in report.agent_notices() {
+        line(&mut out, "");
+        line(&mut out, notice);
+    }
+    line(&mut out, "");
+    for gate in &report.gates {
+        line(&mut out, &format!("{:<10}  {:<8}  {}", gate.name, gate.word(), gate.detail));
+    }
+    out
+}
+
 const fn interrupted(interrupt: Interrupt) -> &'static str {
     match interrupt {
         Interrupt::Hangup => "interrupted: the terminal is gone; nothing was written",
@@ -63,10 +104,14 @@ fn remarks(report: &Report) -> String {
     }
     let open = report.findings.iter().filter(|finding| finding.allowed.is_none());
     out.push_str(&findings(open.filter(|finding| finding.severity > Severity::Info)));
-    for note in &report.notes {
-        line(&mut out, note);
-    }
+    notes(&mut out, report);
     out
+}
+
+fn notes(out: &mut String, report: &Report) {
+    for note in &report.notes {
+        line(out, note);
+    }
 }
 
 fn stale(report: &Report) -> String {
@@ -116,9 +161,9 @@ fn destructive(report: &Report) -> String {
 
 /// The paragraph to agents, and below it, never above, the way on.
 fn closing(out: &mut String, report: &Report) {
-    let notice = agents::notice(report.outcome).unwrap_or_default();
+    let notices = report.agent_notices();
     let hint = report.hint.as_deref().filter(|_| report.error.is_none()).unwrap_or_default();
-    for paragraph in [notice, hint].into_iter().filter(|paragraph| !paragraph.is_empty()) {
+    for paragraph in notices.into_iter().chain([hint]).filter(|paragraph| !paragraph.is_empty()) {
         line(out, "");
         line(out, paragraph);
     }

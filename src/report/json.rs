@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Report, agents};
+use super::Report;
 
 /// The version of the JSON's shape; raised when a field changes its meaning or goes away.
 pub const VERSION: u32 = 1;
@@ -19,9 +19,19 @@ pub fn render(report: &Report) -> String {
     if let Some(migration) = &report.migration {
         put("migration", json!(migration));
     }
+    // Of a migration there is more to say than its path.
+    if let (None, Some(result)) = (&report.migration, &report.result) {
+        put("result", json!(result));
+    }
     put("findings", json!(report.findings));
+    if !report.gates.is_empty() {
+        put("gates", json!(report.gates));
+    }
     if let Some(freshness) = &report.freshness {
         put("freshness", json!(freshness));
+    }
+    if let Some(database) = &report.database {
+        put("database", json!(database));
     }
     put("toolchain", json!(report.toolchain));
     let timings: Map<String, Value> =
@@ -34,9 +44,9 @@ pub fn render(report: &Report) -> String {
     if let Some(hint) = &report.hint {
         put("hint", json!(hint));
     }
-    put("requires_human", json!(report.outcome.is_refusal()));
-    if let Some(notice) = agents::notice(report.outcome) {
-        put("agent_notice", json!(notice));
+    put("requires_human", json!(report.requires_human()));
+    if let [first, ..] = report.agent_notices()[..] {
+        put("agent_notice", json!(first));
     }
     format!("{:#}\n", Value::Object(object))
 }

@@ -2,17 +2,30 @@
 
 pub mod agents;
 pub mod emit;
+pub mod gates;
+pub mod github;
 pub mod human;
 pub mod json;
 pub mod lint;
+pub mod markdown;
 pub mod progress;
+pub mod sarif;
 
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
 use serde::Serialize;
 
-use crate::{error::Error, finding::Finding, freshness::Freshness, outcome::Outcome};
+use crate::{
+    error::Error,
+    finding::Finding,
+    freshness::Freshness,
+    live::{
+        catalog::{Gap, Retyped},
+        state::State,
+    },
+    outcome::Outcome,
+};
 
 /// The result of one command.
 #[derive(Debug, Clone)]
@@ -25,8 +38,12 @@ pub struct Report {
     pub migration: Option<Migration>,
     /// Everything that the checks found, allowed ones included.
     pub findings: Vec<Finding>,
+    /// What became of each gate; empty for commands without gates.
+    pub gates: Vec<gates::Gate>,
     /// What became of the question whether the branch is up to date.
     pub freshness: Option<Freshness>,
+    /// What is true about the database that was asked.
+    pub database: Option<Database>,
     /// The programs that did the work.
     pub toolchain: Vec<Tool>,
     /// How long each stage took, in the order they ran.
@@ -41,6 +58,8 @@ pub struct Report {
     pub result: Option<String>,
     /// The result shows the findings already.
     pub shows_findings: bool,
+    /// The way from the repository's root to the project's, for outputs that name files from the former.
+    pub prefix: Utf8PathBuf,
 }
 
 /// A generated migration.
@@ -54,6 +73,31 @@ pub struct Migration {
     pub sql: String,
     /// Lower-case hex SHA-256 of the file: Prisma's checksum.
     pub sha256: String,
+}
+
+/// The answer of a database that is not ours.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Database {
+    /// `host:port/database`, or the socket's directory in place of the host.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub place: String,
+    /// The schema that Prisma works in.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub schema: String,
+    /// Whether the code may serve on it, where that was the question.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ready: Option<bool>,
+    /// The answer in one line.
+    pub line: String,
+    /// Its ledger against the history; absent where it did not answer.
+    #[serde(flatten)]
+    pub state: Option<State>,
+    /// The tables and columns that the code expects and it lacks.
+    pub missing: Vec<Gap>,
+    /// The columns that it has with another type.
+    pub retyped: Vec<Retyped>,
+    /// What a human should know although the code may serve, a phrase each.
+    pub warnings: Vec<String>,
 }
 
 /// One program that took part, and why this one.
@@ -80,7 +124,9 @@ impl Report {
             outcome,
             migration: None,
             findings: Vec::new(),
+            gates: Vec::new(),
             freshness: None,
+            database: None,
             toolchain: Vec::new(),
             timings: Vec::new(),
             notes: Vec::new(),
@@ -88,6 +134,7 @@ impl Report {
             hint: None,
             result: None,
             shows_findings: false,
+            prefix: Utf8PathBuf::new(),
         }
     }
 
@@ -104,6 +151,36 @@ impl Report {
         self.outcome = error.outcome();
         self.error = Some(error.text());
         self.hint = error.next_step();
+    }
+
+    /// Whether something was refused, by the run as a whole or by one of its gates, so that a human has to decide.
+    #[must_use]
+    pub fn requires_human(&self) -> bool {
+        self.outcomes().any(Outcome::is_refusal)
+    }
+
+    /// What an AI agent is told, where a human has to decide: a paragraph for each kind of refusal.
+    #[must_use]
+    pub fn agent_notices(&self) -> Vec<&'static str> {
+        let mut notices: Vec<_> = self.outcomes().filter_map(|outcome| self.agent_notice(outcome)).collect();
+        let all = notices.clone();
+        let mut at = 0;
+        notices.retain(|notice| {
+            at += 1;
+            !all[..at - 1].contains(notice)
+        });
+        notices
+    }
+
+    const fn agent_notice(&self, outcome: Outcome) -> Option<&'static str> {
+        match (&self.database, outcome) {
+            (Some(_), Outcome::RefusedOutOfSync) => Some(agents::DATABASE),
+            (_, outcome) => agents::notice(outcome),
+        }
+    }
+
+    fn outcomes(&self) -> impl Iterator<Item = Outcome> {
+        self.gates.iter().map(gates::Gate::outcome).chain([self.outcome])
     }
 
     /// The findings that stop the run.

@@ -3,10 +3,23 @@
 #![expect(clippy::unwrap_used, reason = "a helper that cannot help fails its test")]
 #![expect(clippy::disallowed_methods, reason = "tests run programs and read the environment as a user does")]
 
+mod check;
+mod consent;
 mod corpus;
 mod docs;
+mod doctor;
 mod endings;
 mod freshness;
 mod generate;
 mod lint;
+mod live;
+mod outputs;
+mod postgres;
+mod postgres_install;
+mod prisma;
+mod process;
+mod replay;
+mod replay_order;
 mod support;
+mod sync;
+mod workflows;

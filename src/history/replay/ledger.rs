@@ -1,5 +1,7 @@
 //! Prisma's ledger, `_prisma_migrations`, written as Prisma writes it.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use tokio_postgres::{Client, Error, Statement};
 use uuid::Uuid;
@@ -34,9 +36,10 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// Makes the empty ledger.
-    pub(super) async fn create(client: Client) -> Result<Self, Error> {
+    /// Makes the empty ledger. Whatever a migration locks, no entry waits longer than `limit`.
+    pub(super) async fn create(client: Client, limit: Duration) -> Result<Self, Error> {
         client.batch_execute(TABLE).await?;
+        client.batch_execute(&format!("SET statement_timeout = {}", limit.as_millis())).await?;
         let (begin, finish) = tokio::try_join!(client.prepare(BEGIN), client.prepare(FINISH))?;
         Ok(Self { client, begin, finish })
     }
@@ -55,8 +58,8 @@ impl Ledger {
     }
 
     /// What another session waits for, as PostgreSQL names it: `Lock advisory`, `Timeout PgSleep`.
-    pub(super) async fn waiting(&self, backend: Option<i32>) -> Option<String> {
-        let row = self.client.query_opt(WAITING, &[&backend?]).await.ok()??;
+    pub(super) async fn waiting(&self, backend: i32) -> Option<String> {
+        let row = self.client.query_opt(WAITING, &[&backend]).await.ok()??;
         Some(format!("{} {}", row.get::<_, Option<&str>>(0)?, row.get::<_, Option<&str>>(1)?))
     }
 }

@@ -52,19 +52,13 @@ pub async fn replay(
         target.server.connect(target.database, role),
         target.server.connect(target.database, role)
     )?;
-    let ledger = Ledger::create(bookkeeper).await.map_err(ReplayError::Ledger)?;
-    let mut session = Session::new(worker);
+    let ledger = Ledger::create(bookkeeper, target.limit).await.map_err(ReplayError::Ledger)?;
+    let mut session = Session::new(worker).await.map_err(ReplayError::Ledger)?;
     let clock = Clock { now: target.now, started: Instant::now() };
     for migration in &history.migrations {
         let failed = |broken: Broken| ReplayError::new(migration, target, &broken);
         let id = ledger.begin(migration, clock.now()).await.map_err(|error| failed(Broken::Ledger(error)))?;
-        match tokio::time::timeout(target.limit, session.apply(migration)).await {
-            Ok(outcome) => outcome.map_err(failed)?,
-            Err(_) => {
-                let waiting = ledger.waiting(session.backend()).await;
-                return Err(failed(Broken::Timeout { completed: session.completed(), waiting }));
-            }
-        }
+        session.apply(migration, target.limit, &ledger).await.map_err(failed)?;
         ledger.finish(&id, clock.now()).await.map_err(|error| failed(Broken::Ledger(error)))?;
         applied(migration);
     }

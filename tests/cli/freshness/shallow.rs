@@ -163,6 +163,41 @@ async fn a_branch_that_only_the_fork_has_is_deepened_from_the_fork() {
 }
 
 #[tokio::test]
+async fn an_origin_that_gives_out_no_single_commits_is_asked_for_everything() {
+    let forge = Forge::new();
+    let author = forge.author();
+    author.switch("feature");
+    author.commit("x", "1", "Mine 1");
+    author.commit("x", "2", "Mine 2");
+    author.push("feature");
+    forge.advance("main", 40);
+    let clone = forge.clone("clone", &["--depth=1", "--branch=feature"]);
+    clone.git(&["config", "protocol.version", "0"]);
+    assert_eq!(ask(&clone, &plain(&clone)).await.unwrap().behind, 40);
+    assert!(!is_shallow(&clone));
+}
+
+#[tokio::test]
+async fn an_origin_that_vanishes_before_history_is_deepened_is_an_error() {
+    let forge = long(3);
+    let author = forge.author();
+    author.switch("feature");
+    author.commit("x", "1", "Mine");
+    author.push("feature");
+    let clone = forge.clone("clone", &["--depth=1", "--branch=feature"]);
+    // It answers until the base is here, then never again.
+    let count = forge.path().join("count");
+    let serve = format!(
+        "echo >> '{0}'; test $(wc -l < '{0}') -le 3 && exec git-upload-pack \"$@\" #",
+        count.display()
+    );
+    clone.git(&["config", "remote.origin.uploadpack", &format!("sh -c '{}' --", serve.replace('\'', "\""))]);
+    let (text, _) = refused(ask(&clone, &plain(&clone)).await);
+    assert!(text.contains("could not fetch from origin"), "{text}");
+    assert_eq!(clone.id("origin/main"), forge.origin().id("main"));
+}
+
+#[tokio::test]
 async fn histories_without_a_common_commit_are_an_error() {
     let forge = long(2);
     let clone = forge.clone("clone", &["--depth=1"]);
@@ -171,4 +206,66 @@ async fn histories_without_a_common_commit_are_an_error() {
     let (text, hint) = refused(ask(&clone, &plain(&clone)).await);
     assert!(text.contains("no commit in common"), "{text}");
     assert!(hint.contains("--base-branch"), "{hint}");
+}
+
+/// Numbers that look random and are the same every time.
+struct Dice(u64);
+
+impl Dice {
+    /// A number below `sides`.
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % sides
+    }
+}
+
+/// A history for `git fast-import`: `count` commits, a third of them merges, the last ones the tips of `old`,
+/// `feature` and `main`.
+fn random_history(dice: &mut Dice, count: usize) -> String {
+    let mut stream = String::new();
+    for number in 1..=count {
+        let date = 1_800_000_000 + number * 60;
+        stream += &format!(
+            "commit refs/heads/all\nmark :{number}\ncommitter T <t@example.com> {date} +0000\ndata 1\nx\n"
+        );
+        if number > 1 {
+            // Mostly on top of young commits, now and then on an old one.
+            let reach = if dice.roll(5) == 0 { number - 1 } else { (number - 1).min(6) };
+            stream += &format!("from :{}\n", number - 1 - dice.roll(reach));
+            if dice.roll(3) == 0 {
+                stream += &format!("merge :{}\n", number - 1 - dice.roll(reach));
+            }
+        }
+        stream += &format!("M 100644 inline f{}\ndata 4\n{number:4}\n", dice.roll(20));
+    }
+    for (branch, back) in [("old", 8 + dice.roll(8)), ("feature", dice.roll(8)), ("main", dice.roll(4))] {
+        stream += &format!("reset refs/heads/{branch}\nfrom :{}\n", count - back);
+    }
+    stream
+}
+
+#[tokio::test]
+async fn random_histories_are_counted_exactly_however_little_of_them_was_cloned() {
+    for seed in 0..6 {
+        let dice = &mut Dice(seed);
+        let forge = Forge::new();
+        let origin = forge.origin();
+        let count = 30 + dice.roll(60);
+        origin.git(&["update-ref", "-d", "refs/heads/main"]);
+        origin.feed(&["fast-import", "--quiet", "--force"], &random_history(dice, count));
+        let (old, main) = (origin.id("old"), origin.id("main"));
+        // The clone saw the base where it was some time ago.
+        origin.git(&["update-ref", "refs/heads/main", &old]);
+        let depth = format!("--depth={}", 1 + dice.roll(6));
+        let clone = forge.clone("clone", &[&depth, "--no-single-branch", "--branch=feature"]);
+        origin.git(&["update-ref", "refs/heads/main", &main]);
+        let missing = origin.git(&["rev-list", "--count", "main", "^feature"]);
+        let before: usize = clone.git(&["rev-list", "--count", "HEAD"]).parse().unwrap();
+        let answer = ask(&clone, &plain(&clone)).await.unwrap();
+        assert_eq!(answer.behind.to_string(), missing, "seed {seed}, {depth}");
+        assert!(
+            clone.git(&["rev-list", "--count", "HEAD"]).parse::<usize>().unwrap() >= before,
+            "seed {seed}"
+        );
+    }
 }

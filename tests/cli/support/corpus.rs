@@ -37,6 +37,7 @@ pub fn release(version: &str) -> Option<Release> {
     Some(release)
 }
 
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn corpus() -> Option<PathBuf> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?.join("shared/corpus");
     if !corpus.is_dir() {

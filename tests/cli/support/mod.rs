@@ -2,5 +2,9 @@
 
 pub mod corpus;
 pub mod git;
+pub mod live;
+pub mod postgres;
+pub mod prisma;
 pub mod project;
 pub mod run;
+pub mod server;
