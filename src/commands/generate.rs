@@ -8,7 +8,7 @@ use crate::{
     finding::Finding,
     freshness,
     guard::{
-        self, agents, allow_list,
+        self,
         consent::{self, Consents},
         waiver::Waivers,
     },
@@ -20,7 +20,10 @@ use crate::{
     report::{Migration, Report},
 };
 
-use super::job::{Job, Stop, freshness_request, in_order};
+use super::{
+    consent::{given, without_reason},
+    job::{Job, Stop, freshness_request, in_order},
+};
 
 /// Runs the main job.
 ///
@@ -28,8 +31,6 @@ use super::job::{Job, Stop, freshness_request, in_order};
 /// Where the work could not be begun. What happens later, refusal or failure, is in the report.
 pub(super) async fn run(context: &Context, args: &GenerateArgs) -> Result<Report, Error> {
     let project = Project::find(context)?;
-    let words = agents::human_words(&context.environment, &decisions(args))
-        .map_err(|refused| Error::Usage(refused.to_string()))?;
     let generate = Generate {
         job: Job::new(context, &project, "generate"),
         args,
@@ -39,11 +40,7 @@ pub(super) async fn run(context: &Context, args: &GenerateArgs) -> Result<Report
         } else {
             Some(freshness_request(context, &args.base, &project)?)
         },
-        consents: Consents {
-            everything: args.allow_destructive,
-            allow: args.allow.clone(),
-            reason: args.reason.clone().or(words),
-        },
+        consents: given(&context.environment, args)?,
     };
     let end = generate.story().await;
     Ok(generate.job.report(end))
@@ -64,15 +61,13 @@ impl Generate<'_> {
             in_order(self.job.freshness(self.request.as_ref()), self.difference()).await?
         else {
             self.job.note("No schema changes");
-            if !self.consents.allow.is_empty() {
-                self.job.note("There was nothing that --allow could have let through");
+            if !self.args.allow.is_empty() {
+                self.job.note("--allow allowed nothing: there is no change");
             }
             return Ok(Outcome::NoChanges);
         };
-        let findings = self.guard(&sql, &history)?;
-        // What a human let through stands in the file, with the reason, for everybody who reads it later.
-        let sql = consent::write_waivers(&sql, &findings);
-        self.write(sql, &findings, &history)
+        self.guard(&sql, &history)?;
+        self.write(sql, &history)
     }
 
     /// What the schema has and the history lacks, as SQL; `None` where they agree.
@@ -87,7 +82,7 @@ impl Generate<'_> {
     }
 
     /// Refuses what destroys data or objects, unless a human consents.
-    fn guard(&self, sql: &str, history: &History) -> Result<Vec<Finding>, Stop> {
+    fn guard(&self, sql: &str, history: &History) -> Result<(), Stop> {
         let stage = self.job.context.progress.stage("guard");
         let migrations = &history.migrations;
         let origin =
@@ -104,11 +99,11 @@ impl Generate<'_> {
             (refusing, _) => destructive(refusing),
         }));
         let mut report = self.job.report.borrow_mut();
-        report.findings.clone_from(&findings);
+        report.findings = findings;
         if refusing == 0 {
-            return Ok(findings);
+            return Ok(());
         }
-        report.hint = Some(self.way_through(&findings));
+        report.hint = Some(self.way_through(&report.findings));
         Err(Stop::Refused(Outcome::RefusedDestructive))
     }
 
@@ -125,33 +120,19 @@ impl Generate<'_> {
         )
     }
 
-    /// Where something was let through without a reason, says what `check` will want.
-    fn ask_for_reasons(&self, findings: &[Finding], directory: &str) {
-        let lacking =
-            |finding: &&Finding| finding.allowed.as_ref().is_some_and(|consent| consent.reason.is_none());
-        let entries: Vec<_> = findings
-            .iter()
-            .filter(lacking)
-            .map(|finding| allow_list::entry_for(finding, directory))
-            .collect();
-        if !entries.is_empty() {
-            self.job.note(&format!(
-                "Nobody said why (--reason TEXT), and `run-migration check` will ask. This in run-migration.toml, with \
-                 the reasons filled in, answers it:\n\n{}",
-                entries.join("\n")
-            ));
-        }
-    }
-
     /// Writes the migration, or says what would be written.
-    fn write(&self, sql: String, findings: &[Finding], history: &History) -> Result<Outcome, Stop> {
+    fn write(&self, sql: String, history: &History) -> Result<Outcome, Stop> {
         let name = match &self.name {
             Some(name) => name.clone(),
             None => MigrationName::parse(&guard::naming::derive(&sql))?,
         };
         let directory = directory_name(&name, self.job.context.now, &history.names())?;
-        self.ask_for_reasons(findings, &directory);
         let path = self.job.project.migrations.join(&directory).join(history::FILE_NAME);
+        let findings = self.job.report.borrow().findings.clone();
+        let sql = consent::write_waivers(&sql, &findings);
+        if let Some(note) = without_reason(&findings, &directory) {
+            self.job.note(&note);
+        }
         let (outcome, result) = if self.args.dry_run {
             (Outcome::WouldCreate, sql.clone())
         } else {
@@ -183,14 +164,4 @@ fn destructive(count: usize) -> String {
     } else {
         format!("{count} statements destroy something")
     }
-}
-
-/// The flags among `args` that only a human may decide on.
-fn decisions(args: &GenerateArgs) -> Vec<&'static str> {
-    let typed = [
-        (args.allow_destructive, "--allow-destructive"),
-        (!args.allow.is_empty(), "--allow"),
-        (args.skip_freshness_check, "--skip-freshness-check"),
-    ];
-    typed.into_iter().filter(|(is_typed, _)| *is_typed).map(|(_, flag)| flag).collect()
 }

@@ -56,10 +56,10 @@ pub struct Report {
     pub hint: Option<String>,
     /// What a person gets on standard output.
     pub result: Option<String>,
-    /// The way from the repository's root to the project's, for outputs that name files from the former.
-    pub prefix: Utf8PathBuf,
     /// The result shows the findings already.
     pub shows_findings: bool,
+    /// The way from the repository's root to the project's, for outputs that name files from the former.
+    pub prefix: Utf8PathBuf,
 }
 
 /// A generated migration.
@@ -133,8 +133,8 @@ impl Report {
             error: None,
             hint: None,
             result: None,
-            prefix: Utf8PathBuf::new(),
             shows_findings: false,
+            prefix: Utf8PathBuf::new(),
         }
     }
 
