@@ -67,8 +67,8 @@ fn is_up_to_date(state: &State) -> bool {
 
 fn headline(state: &State, ledger: &Ledger) -> String {
     let tables = match ledger {
-        Ledger::Absent { tables: 1 } => "1 table",
-        Ledger::Absent { tables } => &format!("{tables} tables"),
+        Ledger::Absent { tables: Some(1) } => "1 table",
+        Ledger::Absent { tables } => &format!("{} tables", tables.unwrap_or_default()),
         Ledger::Present(_) => "",
     };
     let (pending, extra) = (count(state.pending.len()), count(state.not_in_directory.len()));
@@ -84,6 +84,9 @@ fn headline(state: &State, ledger: &Ledger) -> String {
         Standing::Failed => format!("failed: {} failed and must be resolved", count(state.failed.len())),
         Standing::Edited => format!("edited: {} changed since it was applied", count(state.edited.len())),
         Standing::NotManaged => format!("not managed: there is no _prisma_migrations, but {tables}"),
+        Standing::Empty if matches!(ledger, Ledger::Absent { tables: None }) => {
+            "not managed: there is no such schema".into()
+        }
         Standing::Empty => "not managed: there is no _prisma_migrations, and no table".into(),
     }
 }
