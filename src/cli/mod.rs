@@ -38,6 +38,8 @@ pub enum Command {
     Generate(GenerateArgs),
     /// Ask every gate that a pull request needs: one verdict
     Check(check::CheckArgs),
+    /// Give this branch's own migrations time stamps that sort after the base's
+    Restamp(check::BaseArgs),
     /// Make the copies of schema.prisma equal to the source
     Sync(SyncArgs),
     /// Say where a database stands: applied, pending, failed, edited, unknown migrations
@@ -60,6 +62,7 @@ impl Command {
         match self {
             Self::Generate(_) => "generate",
             Self::Check(_) => "check",
+            Self::Restamp(_) => "restamp",
             Self::Sync(_) => "sync",
             Self::Status(_) => "status",
             Self::Ready(_) => "ready",

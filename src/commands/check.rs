@@ -2,8 +2,6 @@
 
 use std::cell::RefCell;
 
-use camino::Utf8Path;
-
 use super::job::{Job, Stop, freshness_request};
 use crate::{
     cli::check::{CheckArgs, GateName},
@@ -15,7 +13,7 @@ use crate::{
     git::{CommitId, Git},
     guard::{self, allow_list::AllowList, waiver::Waivers},
     history::{
-        self, FILE_NAME, History, Migration,
+        self, History, Migration,
         compare::{Shipped, Wording, compare},
         integrity,
         load::Loaded,
@@ -151,20 +149,9 @@ impl Check<'_> {
     /// The history as the base has it: where the branch left it, and now.
     async fn shipped(&self, base: Option<&Base>) -> Option<(Shipped, Shipped)> {
         let base = base?;
-        let directory = self.job.project.migrations.strip_prefix(self.git.directory()).ok()?;
-        let theirs = self.shipped_at(&base.fork, directory).await.ok()?;
-        let newest = self.shipped_at(&base.tip, directory).await.ok()?;
+        let theirs = self.job.shipped_at(&self.git, &base.fork).await.ok()?;
+        let newest = self.job.shipped_at(&self.git, &base.tip).await.ok()?;
         Some((theirs, newest))
-    }
-
-    async fn shipped_at(&self, commit: &CommitId, directory: &Utf8Path) -> Result<Shipped, Error> {
-        let files = self.git.files(commit, directory).await?;
-        let named = files.into_iter().filter_map(|(path, file)| {
-            let name = path.strip_prefix(directory).ok()?.parent()?;
-            let is_one = path.file_name() == Some(FILE_NAME) && name.components().count() == 1;
-            is_one.then(|| (name.to_string(), file.bytes))
-        });
-        Ok(named.collect())
     }
 
     /// The history by itself, and against the base.

@@ -11,8 +11,8 @@ use crate::{
     error::Error,
     finding::Finding,
     freshness,
-    git::{Git, NameError},
-    history::{self, History, replay},
+    git::{CommitId, Git, NameError},
+    history::{self, History, compare::Shipped, replay},
     outcome::Outcome,
     postgres::{self, Role, Server},
     prisma::{self, Toolchain, Wanting},
@@ -69,6 +69,9 @@ impl<'a> Job<'a> {
         let stage = self.context.progress.stage("freshness");
         let freshness = freshness::check(&self.git(), request).await?;
         self.done(stage.done(&freshness.summary()));
+        if freshness.remote_url.is_none() || self.context.settings.verbose {
+            self.note(&freshness.how);
+        }
         let is_stale = freshness.is_stale();
         self.report.borrow_mut().freshness = Some(freshness);
         if is_stale { Err(Stop::Refused(Outcome::RefusedStale)) } else { Ok(()) }
@@ -107,6 +110,21 @@ impl<'a> Job<'a> {
         self.done(stage.done(&format!("{} migrations{newest}", migrations.len())));
         self.refuse_damage(loaded.damages)?;
         Ok(loaded.history)
+    }
+
+    /// The history as `commit` has it.
+    pub(super) async fn shipped_at(&self, git: &Git, commit: &CommitId) -> Result<Shipped, Error> {
+        let Ok(directory) = self.project.migrations.strip_prefix(git.directory()) else {
+            let outside = format!("{} lies outside of {}", self.project.migrations, git.directory());
+            return Err(Error::failed(outside).hint("name the repository's root with --repo DIR"));
+        };
+        let files = git.files(commit, directory).await?;
+        let named = files.into_iter().filter_map(|(path, file)| {
+            let name = path.strip_prefix(directory).ok()?.parent()?;
+            let is_one = path.file_name() == Some(history::FILE_NAME) && name.components().count() == 1;
+            is_one.then(|| (name.to_string(), file.bytes))
+        });
+        Ok(named.collect())
     }
 
     /// Starts the temporary server.

@@ -6,6 +6,7 @@ mod doctor;
 mod generate;
 mod job;
 mod ready;
+mod restamp;
 mod snapshot;
 mod status;
 mod subject;
@@ -46,6 +47,7 @@ async fn run(context: &Context, command: &Command) -> Result<Report, Error> {
     match command {
         Command::Generate(args) => generate::run(context, args).await,
         Command::Check(args) => check::run(context, args).await,
+        Command::Restamp(args) => restamp::run(context, args).await,
         Command::Sync(args) => sync::run(context, args).await,
         Command::Status(args) => status::run(context, args).await,
         Command::Ready(args) => ready::run(context, args).await,
