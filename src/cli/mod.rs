@@ -108,6 +108,11 @@ pub struct GenerateArgs {
     /// Print the SQL on standard output and write nothing; every gate still holds
     #[arg(long)]
     pub dry_run: bool,
+    /// Write SQL that succeeds where its objects exist already, and a second time; `=false` for SQL as Prisma
+    /// writes it [default: the configuration's; in LiteLLM's layout true]
+    #[arg(long, value_name = "BOOL", env = "RUN_MIGRATION_IDEMPOTENT", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true")]
+    pub idempotent: Option<bool>,
 }
 
 /// Options of the guard on its own.

@@ -21,6 +21,7 @@ mod prisma;
 mod process;
 mod replay;
 mod replay_order;
+mod style;
 mod support;
 mod sync;
 mod workflows;
