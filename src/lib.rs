@@ -23,7 +23,9 @@ pub mod cli;
 pub mod config;
 pub mod context;
 
+pub mod catalog;
 pub mod freshness;
+pub mod guard;
 pub mod history;
 pub mod schema_files;
 
