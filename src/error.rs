@@ -37,9 +37,18 @@ pub enum Error {
     /// Writing the new migration.
     #[error(transparent)]
     Write(#[from] crate::history::write::WriteError),
+    /// Asking Prisma.
+    #[error(transparent)]
+    Prisma(#[from] crate::prisma::Error),
     /// Running a program.
     #[error(transparent)]
     Process(#[from] crate::process::ProcessError),
+    /// The temporary PostgreSQL.
+    #[error(transparent)]
+    Postgres(#[from] crate::postgres::Error),
+    /// Replaying the history.
+    #[error(transparent)]
+    Replay(#[from] crate::history::replay::ReplayError),
     /// Reading or writing a file; the text names it.
     #[error(transparent)]
     File(#[from] std::io::Error),
@@ -81,7 +90,10 @@ impl Error {
                 "rename {:?} so that it begins with a UTC time stamp (YYYYMMDDHHMMSS_name), if it is not applied anywhere yet",
                 error.0
             )),
+            Self::Prisma(error) => error.hint(),
             Self::Process(error) => error.hint(),
+            Self::Postgres(error) => error.hint(),
+            Self::Replay(error) => error.hint(),
             Self::History(_) | Self::Write(_) | Self::File(_) => None,
         }
         .map(|hint| redact(&hint))

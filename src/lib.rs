@@ -19,19 +19,31 @@
 //! stages and returns a [`report::Report`]; `report` renders it; `main` turns it into an exit code. A refusal
 //! is a report, not an error: an [`error::Error`] means that the work could not be done.
 
+// What was asked.
 pub mod cli;
 pub mod config;
 pub mod context;
 
-pub mod catalog;
+// The stages, in the order in which the data flows.
 pub mod freshness;
-pub mod guard;
-pub mod history;
+
 pub mod schema_files;
 
+pub mod history;
+
+pub mod postgres;
+
+pub mod prisma;
+
+pub mod catalog;
+
+pub mod guard;
+
+// The paths through them, and what they have to say.
 pub mod commands;
 pub mod report;
 
+// What all of them stand on.
 pub mod error;
 pub mod finding;
 pub mod outcome;

@@ -4,20 +4,28 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-#[expect(clippy::unwrap_used, reason = "literal patterns, compiled by the tests below")]
+/// Everything up to the last `@` before the path. In the URLs of databases people leave `/`, `?` and `#` in
+/// passwords unencoded, so there it is everything up to the last `@` at all.
 static USERINFO: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/?#'\x22@]*(?:@[^\s/?#'\x22@]*)*@").unwrap()
+    pattern(
+        r#"(?i)\b((?:postgres|postgresql|prisma|prisma\+postgres)://)[^\s'"`]*@|\b([a-z][a-z0-9+.-]*://)[^\s/?#'"`]*@"#,
+    )
 });
-#[expect(clippy::unwrap_used, reason = "literal patterns, compiled by the tests below")]
 static PASSWORD: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)\b((?:password|passwd|pwd|sslpassword|api_key|access_token|_authtoken|token)\s*[=:]\s*)('[^']*'|\x22[^\x22]*\x22|[^\s&'\x22;,]+)")
-        .unwrap()
+    pattern(
+        r#"(?i)\b((?:password|passwd|pwd|sslpassword|api_key|access_token|_authtoken|token)\s*[=:]\s*)('[^']*'|"[^"]*"|[^\s&'";,]+)"#,
+    )
 });
+
+#[expect(clippy::unwrap_used, reason = "literal patterns, compiled by the tests below")]
+fn pattern(literal: &str) -> Regex {
+    Regex::new(literal).unwrap()
+}
 
 /// `text` without the credentials in it: user information in URLs and values of password-like keys.
 #[must_use]
 pub fn redact(text: &str) -> String {
-    let without_userinfo = USERINFO.replace_all(text, "$1***@");
+    let without_userinfo = USERINFO.replace_all(text, "$1$2***@");
     PASSWORD.replace_all(&without_userinfo, "$1***").into_owned()
 }
 
@@ -31,6 +39,7 @@ mod tests {
             ("https://me:s3cret@host/x.git", "https://***@host/x.git"),
             ("https://ghp_token@host/x", "https://***@host/x"),
             ("postgresql://u:p@ss@h:5432/db", "postgresql://***@h:5432/db"),
+            ("postgres://u:p/w?x#y@h/db", "postgres://***@h/db"),
             ("'postgres://u:p@h/db'", "'postgres://***@h/db'"),
             ("host=h password='a b' user=u", "host=h password=*** user=u"),
             ("postgres://h/db?sslpassword=x&a=b", "postgres://h/db?sslpassword=***&a=b"),

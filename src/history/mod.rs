@@ -1,8 +1,11 @@
 //! The migration history: a directory of directories, each with a `migration.sql`.
 
+pub mod compare;
 pub mod integrity;
 pub mod load;
 pub mod name;
+pub mod order;
+pub mod replay;
 pub mod write;
 
 use camino::Utf8PathBuf;

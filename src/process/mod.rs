@@ -6,20 +6,27 @@
 //! pen from before its first instruction, and a directory is announced before it is made, so there is no
 //! moment at which something could be left behind. The normal end takes the same way.
 
+mod error;
+mod invocation;
 mod namespace;
 
+pub use error::ProcessError;
+pub use invocation::{BaseEnvironment, Finished, Invocation, RunAs};
+
 use std::{
-    ffi::{OsStr, OsString},
-    io::{PipeWriter, Write},
-    os::unix::{fs::PermissionsExt, process::ExitStatusExt},
-    process::{ExitStatus, Stdio},
+    io::{PipeReader, PipeWriter, Write},
+    os::unix::fs::PermissionsExt,
+    process::Stdio,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use nix::{
-    sys::signal::{Signal, kill},
+    sys::{
+        signal::{Signal, kill},
+        wait::{WaitPidFlag, WaitStatus, waitpid},
+    },
     unistd::Pid,
 };
 use tokio::{
@@ -37,224 +44,8 @@ const OUTPUT_LIMIT: u64 = 64 << 20;
 /// How long a child that was told to go may take before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Why a process could not do its work. Texts from outside are redacted.
-#[derive(Debug, thiserror::Error)]
-pub enum ProcessError {
-    /// There is no such program.
-    #[error("{program}: no such program")]
-    NotFound {
-        /// What was to be run.
-        program: String,
-    },
-    /// It could not be started, or talking to it failed.
-    #[error("{program} could not be run: {source}")]
-    Io {
-        /// What was to be run.
-        program: String,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// It did not end in time and was ended.
-    #[error("{program} did not answer within {} s and was ended{}", after.as_secs(), if stderr.is_empty() { String::new() } else { format!("; it last said: {stderr}") })]
-    Timeout {
-        /// What was run.
-        program: String,
-        /// The limit.
-        after: Duration,
-        /// The end of what it had written to standard error.
-        stderr: String,
-    },
-    /// It wrote more than any sane answer.
-    #[error("{program} wrote more than {} MiB and was ended", OUTPUT_LIMIT >> 20)]
-    TooMuchOutput {
-        /// What was run.
-        program: String,
-    },
-    /// No temporary directory could be made.
-    #[error("no temporary directory in {parent}: {source}")]
-    TemporaryDirectory {
-        /// Where it was to be.
-        parent: Utf8PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-}
-
-impl ProcessError {
-    /// What to do next.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::NotFound { program } => Some(format!("install {program}, or put it on the PATH")),
-            Self::Timeout { .. } => Some("give it more time with --timeout SECONDS".into()),
-            Self::TemporaryDirectory { .. } => {
-                Some("make room there, or choose another place with TMPDIR".into())
-            }
-            Self::Io { .. } | Self::TooMuchOutput { .. } => None,
-        }
-    }
-}
-
-/// Who a child runs as. Only root has a choice.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RunAs {
-    /// The user that runs the tool.
-    Myself,
-    /// Another account of this machine; its uid must have a passwd entry.
-    User {
-        /// User id.
-        uid: u32,
-        /// Primary group id.
-        gid: u32,
-        /// Login name.
-        name: String,
-    },
-    /// An unprivileged user of a new user namespace (Linux).
-    Namespace,
-}
-
-/// The environment that a child starts from, before `env` is laid over it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BaseEnvironment {
-    /// The tool's own.
-    Inherited,
-    /// Nothing.
-    Empty,
-}
-
-/// One program to run: everything about it, nothing implied.
-#[derive(Debug, Clone)]
-pub struct Invocation {
-    program: OsString,
-    args: Vec<OsString>,
-    cwd: Utf8PathBuf,
-    base: BaseEnvironment,
-    env: Vec<(OsString, Option<OsString>)>,
-    stdin: Vec<u8>,
-    timeout: Duration,
-    run_as: RunAs,
-}
-
-impl Invocation {
-    /// `program` in the working directory `cwd`, with the tool's environment, no input, one minute's time.
-    pub fn new(program: impl AsRef<OsStr>, cwd: impl Into<Utf8PathBuf>) -> Self {
-        Self {
-            program: program.as_ref().to_owned(),
-            args: Vec::new(),
-            cwd: cwd.into(),
-            base: BaseEnvironment::Inherited,
-            env: Vec::new(),
-            stdin: Vec::new(),
-            timeout: Duration::from_secs(60),
-            run_as: RunAs::Myself,
-        }
-    }
-
-    /// Adds one argument.
-    #[must_use]
-    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
-        self.args.push(arg.as_ref().to_owned());
-        self
-    }
-
-    /// Adds arguments.
-    #[must_use]
-    pub fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
-        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
-        self
-    }
-
-    /// Chooses the environment to start from.
-    #[must_use]
-    pub fn base_environment(mut self, base: BaseEnvironment) -> Self {
-        self.base = base;
-        self
-    }
-
-    /// Sets a variable.
-    #[must_use]
-    pub fn env(mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
-        self.env.push((key.as_ref().to_owned(), Some(value.as_ref().to_owned())));
-        self
-    }
-
-    /// Takes a variable away.
-    #[must_use]
-    pub fn env_remove(mut self, key: impl AsRef<OsStr>) -> Self {
-        self.env.push((key.as_ref().to_owned(), None));
-        self
-    }
-
-    /// What the child reads from standard input.
-    #[must_use]
-    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
-        self.stdin = bytes.into();
-        self
-    }
-
-    /// The time limit.
-    #[must_use]
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
-    }
-
-    /// Who it runs as.
-    #[must_use]
-    pub fn run_as(mut self, run_as: &RunAs) -> Self {
-        self.run_as = run_as.clone();
-        self
-    }
-
-    /// The program's name, for messages.
-    #[must_use]
-    pub fn program(&self) -> String {
-        self.program.to_string_lossy().into_owned()
-    }
-}
-
-/// A process that ended by itself.
-#[derive(Debug)]
-pub struct Finished {
-    /// How it ended.
-    pub status: ExitStatus,
-    /// Its standard output, as it came.
-    pub stdout: Vec<u8>,
-    /// Its standard error, as it came.
-    pub stderr: Vec<u8>,
-    /// How long it ran.
-    pub took: Duration,
-}
-
-impl Finished {
-    /// Whether it ended with status 0.
-    #[must_use]
-    pub fn success(&self) -> bool {
-        self.status.success()
-    }
-
-    /// Standard output as text, invalid UTF-8 replaced.
-    #[must_use]
-    pub fn stdout_text(&self) -> String {
-        String::from_utf8_lossy(&self.stdout).into_owned()
-    }
-
-    /// Standard error as text for a message: trimmed and redacted.
-    #[must_use]
-    pub fn stderr_text(&self) -> String {
-        redact(String::from_utf8_lossy(&self.stderr).trim())
-    }
-
-    /// How it ended, in words: `exit status 1`, `signal 9`.
-    #[must_use]
-    pub fn ended(&self) -> String {
-        match (self.status.code(), self.status.signal()) {
-            (Some(code), _) => format!("exit status {code}"),
-            (None, Some(signal)) => format!("signal {signal}"),
-            (None, None) => self.status.to_string(),
-        }
-    }
-}
+/// How often the end looks for children that have ended.
+const BURIAL: Duration = Duration::from_millis(5);
 
 /// The pen and its reaper. Cheap to clone; the last clone's end is the end of all children.
 #[derive(Debug, Clone)]
@@ -263,9 +54,9 @@ pub struct Processes(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     pen: i32,
-    /// Closing these two pipes tells the reaper and the pen's leader that the tool is done.
+    /// The reaper's input. Closing it says that the tool is done.
     announcements: Mutex<Option<PipeWriter>>,
-    leash: Mutex<Option<PipeWriter>>,
+    /// The pen's leader and the reaper.
     guards: Mutex<Vec<Child>>,
 }
 
@@ -275,18 +66,21 @@ impl Processes {
     /// # Errors
     /// Where there is no `/bin/sh`, or the system has no processes or pipes left.
     pub fn start() -> Result<Self, ProcessError> {
-        let shell = |source| ProcessError::Io { program: "/bin/sh".into(), source };
-        let (leash_end, leash) = std::io::pipe().map_err(shell)?;
-        let leader = shell_command(&["-c", "read -r _"], leash_end).spawn().map_err(shell)?;
-        let pen = leader.id().and_then(|id| i32::try_from(id).ok()).unwrap_or_default();
-        let (input, announcements) = std::io::pipe().map_err(shell)?;
-        let reaper = shell_command(&["-c", REAPER, "run-migration-reaper", &pen.to_string()], input)
-            .spawn()
-            .map_err(shell)?;
+        let failed = |source| ProcessError::Io { program: "/bin/sh".into(), source };
+        // The reaper holds the leader's leash, so that the pen's number cannot pass to somebody else while the
+        // reaper still uses it.
+        let (leash_end, leash) = std::io::pipe().map_err(failed)?;
+        let leader = shell(&["-c", "read -r _"], leash_end, Stdio::null()).map_err(failed)?;
+        let pen = leader
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .ok_or_else(|| failed(std::io::Error::other("it ended at once")))?;
+        let (input, announcements) = std::io::pipe().map_err(failed)?;
+        let args = ["-c", REAPER, "run-migration-reaper", &pen.to_string()];
+        let reaper = shell(&args, input, leash.into()).map_err(failed)?;
         Ok(Self(Arc::new(Inner {
             pen,
             announcements: Mutex::new(Some(announcements)),
-            leash: Mutex::new(Some(leash)),
             guards: Mutex::new(vec![leader, reaper]),
         })))
     }
@@ -303,7 +97,8 @@ impl Processes {
     ) -> Result<tempfile::TempDir, ProcessError> {
         let failed = |source| ProcessError::TemporaryDirectory { parent: parent.to_owned(), source };
         // The name is ours, so that it can be announced before the directory is made.
-        let name = format!("{prefix}{}", uuid::Uuid::new_v4().simple());
+        let random = uuid::Uuid::new_v4().as_u64_pair().0;
+        let name = format!("{prefix}{random:016x}");
         self.announce(&parent.join(&name)).map_err(failed)?;
         tempfile::Builder::new()
             .prefix(&name)
@@ -368,21 +163,23 @@ impl Processes {
         }
     }
 
-    /// Starts a program and leaves it running, a member of the pen. Its three streams are pipes.
+    /// Starts a program and leaves it running, a member of the pen, until it ends or the run is over: dropping
+    /// the value does not end it. Its streams are pipes, unless the invocation says otherwise.
     ///
     /// # Errors
     /// Where it cannot be started.
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     pub fn spawn(&self, invocation: &Invocation) -> Result<Child, ProcessError> {
+        let failed = |source| ProcessError::Io { program: invocation.program(), source };
+        let (stdout, stderr) = output(invocation).map_err(failed)?;
         let mut command = Command::new(&invocation.program);
         command
             .args(&invocation.args)
             .current_dir(&invocation.cwd)
             .stdin(if invocation.stdin.is_empty() { Stdio::null() } else { Stdio::piped() })
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(self.0.pen)
-            .kill_on_drop(true);
+            .stdout(stdout)
+            .stderr(stderr)
+            .process_group(self.0.pen);
         if invocation.base == BaseEnvironment::Empty {
             command.env_clear();
         }
@@ -397,23 +194,31 @@ impl Processes {
             RunAs::User { uid, gid, .. } => {
                 command.uid(*uid).gid(*gid);
             }
-            RunAs::Namespace => namespace::enter(&mut command),
+            RunAs::Namespace { uid, gid } => namespace::enter(&mut command, *uid, *gid),
         }
         command.spawn().map_err(|source| match source.kind() {
             std::io::ErrorKind::NotFound if invocation.cwd.is_dir() => {
                 ProcessError::NotFound { program: invocation.program() }
             }
-            _ => ProcessError::Io { program: invocation.program(), source },
+            _ => failed(source),
         })
     }
 
-    /// Ends all children, removes all temporary directories, and waits until that is done.
+    /// Ends all children, removes all temporary directories, and waits until that is done. Nothing can be
+    /// started afterwards.
     pub async fn finish(&self) {
         drop(lock(&self.0.announcements).take());
-        drop(lock(&self.0.leash).take());
-        let guards = std::mem::take(&mut *lock(&self.0.guards));
-        for mut guard in guards {
-            let _ = guard.wait().await;
+        let mut guards = std::mem::take(&mut *lock(&self.0.guards));
+        let gone = async {
+            for guard in &mut guards {
+                let _ = guard.wait().await;
+            }
+        };
+        tokio::pin!(gone);
+        // The dead must be buried for the reaper to see the pen empty, and not everybody who started a child
+        // still waits for it.
+        while tokio::time::timeout(BURIAL, &mut gone).await.is_err() {
+            bury(self.0.pen);
         }
     }
 
@@ -430,16 +235,30 @@ impl Processes {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the pen's own two guards are no members of it")]
-fn shell_command(args: &[&str], stdin: std::io::PipeReader) -> Command {
-    let mut command = Command::new("/bin/sh");
-    command
+fn shell(args: &[&str], stdin: PipeReader, stdout: Stdio) -> std::io::Result<Child> {
+    Command::new("/bin/sh")
         .args(args)
         .current_dir("/")
         .stdin(stdin)
-        .stdout(Stdio::null())
+        .stdout(stdout)
         .stderr(Stdio::null())
-        .process_group(0);
-    command
+        .process_group(0)
+        .spawn()
+}
+
+fn output(invocation: &Invocation) -> std::io::Result<(Stdio, Stdio)> {
+    let Some(path) = &invocation.output else { return Ok((Stdio::piped(), Stdio::piped())) };
+    let file = fs_err::OpenOptions::new().create(true).append(true).open(path)?.into_file();
+    Ok((file.try_clone()?.into(), file.into()))
+}
+
+/// Reaps every child of ours in the process group `pen` that has ended.
+fn bury(pen: i32) {
+    while let Ok(status) = waitpid(Pid::from_raw(-pen), Some(WaitPidFlag::WNOHANG)) {
+        if status == WaitStatus::StillAlive {
+            break;
+        }
+    }
 }
 
 async fn drain(pipe: Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>) -> std::io::Result<()> {

@@ -6,16 +6,16 @@
 
 use tokio::process::Command;
 
-/// Makes `command` run as uid and gid 1000 of a user namespace of its own, which outside is still the
-/// tool's own user: for a server that refuses to run as root where root may not become anybody else.
+/// Makes `command` run as `uid` and `gid` of a user namespace of its own, which outside is still the tool's
+/// own user: for a server that refuses to run as root where root may not become anybody else.
 #[cfg(target_os = "linux")]
-pub(super) fn enter(command: &mut Command) {
+pub(super) fn enter(command: &mut Command, uid: u32, gid: u32) {
     use nix::{
         sched::{CloneFlags, unshare},
         unistd::{getegid, geteuid},
     };
-    let uid_map = format!("1000 {} 1", geteuid());
-    let gid_map = format!("1000 {} 1", getegid());
+    let uid_map = format!("{uid} {} 1", geteuid());
+    let gid_map = format!("{gid} {} 1", getegid());
     let enter = move || {
         unshare(CloneFlags::CLONE_NEWUSER)?;
         write_proc(c"/proc/self/setgroups", b"deny")?;
@@ -39,4 +39,4 @@ fn write_proc(path: &std::ffi::CStr, bytes: &[u8]) -> std::io::Result<()> {
 
 /// Elsewhere there are no user namespaces; nothing offers this choice there.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn enter(_: &mut Command) {}
+pub(super) fn enter(_: &mut Command, _: u32, _: u32) {}

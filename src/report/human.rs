@@ -4,58 +4,68 @@ use std::fmt::Write;
 
 use super::{Report, agents};
 use crate::{
+    cli::GlobalArgs,
     finding::{Finding, Severity},
     freshness::Freshness,
-    outcome::Outcome,
+    outcome::{Interrupt, Outcome},
 };
 
 const RULE: &str = "================================================================================";
+const ALARM: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
 
 /// What a person reads on standard error after the stage lines.
 #[must_use]
-pub fn render(report: &Report) -> String {
+pub fn render(report: &Report, settings: &GlobalArgs) -> String {
     let mut out = String::new();
-    for note in &report.notes {
-        line(&mut out, &format!("note: {note}"));
-    }
     match report.outcome {
         Outcome::RefusedStale => banner(&mut out, "STALE BRANCH", &stale(report)),
         Outcome::RefusedDestructive => {
             banner(&mut out, "DESTRUCTIVE MIGRATION DETECTED", &destructive(report))
         }
-        Outcome::RefusedOutOfSync => banner(&mut out, "OUT OF SYNC", &findings(report.refusing())),
-        _ => others(&mut out, report),
+        Outcome::RefusedOutOfSync => banner(&mut out, "OUT OF SYNC", &out_of_sync(report)),
+        Outcome::Interrupted(interrupt) => line(&mut out, interrupted(interrupt)),
+        _ if settings.quiet => {}
+        _ => out.push_str(&remarks(report)),
     }
     if let Some(error) = &report.error {
-        line(&mut out, &format!("error: {error}"));
-    }
-    if !report.outcome.is_refusal()
-        && let Some(hint) = &report.hint
-    {
-        line(&mut out, &format!("hint: {hint}"));
+        line(&mut out, &format!("{ALARM}error{ALARM:#}: {error}"));
+        if let Some(hint) = &report.hint {
+            line(&mut out, &format!("hint: {hint}"));
+        }
     }
     out
 }
 
 fn banner(out: &mut String, title: &str, body: &str) {
     line(out, RULE);
-    line(out, title);
+    line(out, &format!("{ALARM}{title}{ALARM:#}"));
     line(out, RULE);
     out.push_str(body);
 }
 
-fn others(out: &mut String, report: &Report) {
+const fn interrupted(interrupt: Interrupt) -> &'static str {
+    match interrupt {
+        Interrupt::Hangup => "interrupted: the terminal is gone; nothing was written",
+        Interrupt::Interrupt => "interrupted; nothing was written",
+        Interrupt::Terminate => "terminated; nothing was written",
+    }
+}
+
+/// What was allowed, what only warns, and the notes.
+fn remarks(report: &Report) -> String {
+    let mut out = String::new();
     let allowed: Vec<_> = report.findings.iter().filter(|finding| finding.allowed.is_some()).collect();
     if !allowed.is_empty() {
-        line(out, "allowed by a human's consent:");
+        line(&mut out, "Let through by a human's consent:");
         out.push_str(&findings(allowed.into_iter()));
+        line(&mut out, "");
     }
-    out.push_str(&findings(
-        report
-            .findings
-            .iter()
-            .filter(|finding| finding.allowed.is_none() && finding.severity > Severity::Info),
-    ));
+    let open = report.findings.iter().filter(|finding| finding.allowed.is_none());
+    out.push_str(&findings(open.filter(|finding| finding.severity > Severity::Info)));
+    for note in &report.notes {
+        line(&mut out, note);
+    }
+    out
 }
 
 fn stale(report: &Report) -> String {
@@ -71,7 +81,7 @@ fn missing_commits(freshness: &Freshness) -> String {
     const SHOWN: usize = 20;
     let mut out = String::new();
     line(&mut out, &freshness.summary());
-    line(&mut out, "A migration generated here would undo what these commits add:");
+    line(&mut out, "Nothing was written. A migration generated here would undo what these commits add:");
     for commit in freshness.commits.iter().take(SHOWN) {
         let mark = if commit.touches_schema { "schema  " } else { "        " };
         line(&mut out, &format!("  {mark}{} {} ({})", commit.short(), commit.subject, commit.author));
@@ -87,6 +97,14 @@ fn missing_commits(freshness: &Freshness) -> String {
     out
 }
 
+fn out_of_sync(report: &Report) -> String {
+    let mut out = String::new();
+    line(&mut out, "Nothing was written. These files do not belong together:");
+    out.push_str(&findings(report.refusing()));
+    closing(&mut out, report);
+    out
+}
+
 fn destructive(report: &Report) -> String {
     let mut out = String::new();
     line(&mut out, "Nothing was written. These statements destroy data or objects:");
@@ -95,7 +113,7 @@ fn destructive(report: &Report) -> String {
     out
 }
 
-/// The way on, and the paragraph to agents: in this order everywhere but where the way on is a consent.
+/// The paragraph to agents, and below it, never above, the way on.
 fn closing(out: &mut String, report: &Report) {
     let notice = agents::notice(report.outcome).unwrap_or_default();
     let hint = report.hint.as_deref().unwrap_or_default();

@@ -1,6 +1,7 @@
 //! What a run has to say, as data. Commands fill it in; `human` and `json` write it down.
 
 pub mod agents;
+pub mod emit;
 pub mod human;
 pub mod json;
 pub mod progress;

@@ -1,1 +1,3 @@
 //! The command line from outside, with real parts: PostgreSQL, Prisma, git.
+
+mod docs;

@@ -1,0 +1,1 @@
+//! The two orders that migrations are applied in.

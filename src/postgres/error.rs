@@ -1,0 +1,132 @@
+//! Why there is no temporary PostgreSQL, and what to do about it.
+
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+
+use crate::process::ProcessError;
+
+/// One thing that was tried in vain.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// What was tried.
+    pub what: String,
+    /// Why it does not serve.
+    pub why: String,
+}
+
+/// Why there is no temporary PostgreSQL. Texts from outside are redacted.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nothing that was found or could be installed serves.
+    #[error("no usable PostgreSQL{}:{}", wanted(*major), list(attempts))]
+    NotFound {
+        /// The major that the project requires.
+        major: Option<u32>,
+        /// Whether `--postgres-bin` left no choice.
+        named: bool,
+        /// Everything that was tried.
+        attempts: Vec<Attempt>,
+    },
+    /// No directory can hold the server's files.
+    #[error("no directory for the temporary server:{}", list(attempts))]
+    NoWorkDirectory {
+        /// Every directory that was considered.
+        attempts: Vec<Attempt>,
+    },
+    /// `initdb` failed.
+    #[error("initdb failed ({ended}): {message}")]
+    Initdb {
+        /// How it ended.
+        ended: String,
+        /// What it said.
+        message: String,
+    },
+    /// The server ended before it was ready.
+    #[error("the temporary server did not start ({ended}): {log}")]
+    Start {
+        /// How it ended.
+        ended: String,
+        /// The end of its log.
+        log: String,
+    },
+    /// The server was not ready in time.
+    #[error("the temporary server was not ready after {} s: {last}; its log: {log}", after.as_secs())]
+    NotReady {
+        /// The limit.
+        after: Duration,
+        /// Why the last attempt to connect failed.
+        last: String,
+        /// The end of its log.
+        log: String,
+    },
+    /// The server refused something that the tool needs.
+    #[error("the temporary server could not {what}: {}", describe(source))]
+    Query {
+        /// What was asked.
+        what: String,
+        /// What it answered.
+        source: tokio_postgres::Error,
+    },
+    /// A program could not be run.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// A file could not be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: Utf8PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// What to do next.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotFound { named: true, .. } => Some(
+                "name the directory that holds initdb and postgres, or leave --postgres-bin out to have one found".into(),
+            ),
+            Self::NotFound { major, .. } => {
+                let version = major.map_or_else(String::new, |major| format!("-{major}"));
+                Some(format!(
+                    "install PostgreSQL (such as `apt-get install postgresql{version}`), or name the directory of \
+                     initdb and postgres with --postgres-bin DIR, or make npm work here (it can install one by itself)"
+                ))
+            }
+            Self::NoWorkDirectory { .. } => {
+                Some("name one with a short path and 512 MB free in RUN_MIGRATION_WORK_DIR".into())
+            }
+            Self::NotReady { .. } => Some("give it more time with --timeout SECONDS".into()),
+            Self::Process(error) => error.hint(),
+            Self::Initdb { .. } | Self::Start { .. } => {
+                Some("try another PostgreSQL with --postgres-bin DIR, or another directory with RUN_MIGRATION_WORK_DIR".into())
+            }
+            Self::Query { .. } | Self::File { .. } => None,
+        }
+    }
+}
+
+fn wanted(major: Option<u32>) -> String {
+    match major {
+        Some(major) => format!(" {major}"),
+        None => format!(" (version {} or newer)", super::OLDEST_MAJOR),
+    }
+}
+
+fn list(attempts: &[Attempt]) -> String {
+    attempts.iter().map(|Attempt { what, why }| format!("\n  {what}: {why}")).collect()
+}
+
+/// What the server answered, in its own words where it spoke at all.
+pub(crate) fn describe(error: &tokio_postgres::Error) -> String {
+    match error.as_db_error() {
+        Some(db) => format!("{} (SQLSTATE {})", db.message(), db.code().code()),
+        None => match std::error::Error::source(error) {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        },
+    }
+}

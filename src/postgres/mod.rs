@@ -1,0 +1,121 @@
+//! A temporary PostgreSQL: found or installed, started for one run, gone afterwards whatever ends the run.
+//!
+//! [`acquire`] says which binaries and which account serve; [`Server::start`] makes a server of them that only
+//! this run can reach: no TCP port, a socket in a private directory.
+
+mod account;
+mod cache;
+mod error;
+mod install;
+mod locate;
+mod npm;
+mod pins;
+mod server;
+mod sweep;
+mod unpack;
+mod workdir;
+
+use camino::Utf8PathBuf;
+
+pub(crate) use error::describe;
+pub use error::{Attempt, Error};
+pub use server::{Role, Server};
+
+use crate::{context::Context, process::RunAs, report::progress::Stage};
+
+/// The oldest major that the tool works with.
+pub const OLDEST_MAJOR: u32 = 14;
+
+/// PostgreSQL binaries that were run, with the account that ran them.
+#[derive(Debug, Clone)]
+pub struct Installation {
+    /// The directory with `initdb` and `postgres`.
+    pub bin: Utf8PathBuf,
+    /// What it is.
+    pub version: Version,
+    /// Who can run it.
+    pub run_as: RunAs,
+    /// Where it comes from.
+    pub source: Source,
+}
+
+/// A version of PostgreSQL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// The major, such as 17.
+    pub major: u32,
+    /// The whole number, such as `17.2`.
+    pub number: String,
+}
+
+/// Where PostgreSQL comes from, in the order of the search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// `--postgres-bin` names it.
+    Named,
+    /// The system has it.
+    System,
+    /// The tool installed it before.
+    Cached,
+    /// The tool installed it just now, from npm.
+    Npm,
+    /// The tool installed it just now, from GitHub.
+    GitHub,
+}
+
+impl Source {
+    /// Why these binaries were taken, in a few words.
+    #[must_use]
+    pub const fn why(self) -> &'static str {
+        match self {
+            Self::Named => "named with --postgres-bin",
+            Self::System => "found on this system",
+            Self::Cached => "installed by this tool earlier",
+            Self::Npm => "installed from npm",
+            Self::GitHub => "installed from GitHub",
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Named => "--postgres-bin",
+            Self::System => "the system",
+            Self::Cached => "the cache",
+            Self::Npm => "npm",
+            Self::GitHub => "GitHub",
+        }
+    }
+}
+
+/// Finds PostgreSQL, or installs it, and proves that it runs here. `major` is the one major that will do, where
+/// the project requires one. `stage` is told what takes long.
+///
+/// # Errors
+/// Where nothing serves: the error lists every candidate and why it was rejected.
+pub async fn acquire(context: &Context, major: Option<u32>, stage: &Stage) -> Result<Installation, Error> {
+    let mut attempts = Vec::new();
+    let accounts = account::candidates(&mut attempts);
+    let search = locate::Search { context, accounts: &accounts, major };
+    if let Some(bin) = &context.settings.postgres_bin {
+        let found = search.prove(&context.absolute(bin), Source::Named, &mut attempts).await;
+        return found.ok_or(Error::NotFound { major, named: true, attempts });
+    }
+    for bin in locate::system_directories(&context.environment) {
+        if let Some(found) = search.prove(&bin, Source::System, &mut attempts).await {
+            return Ok(found);
+        }
+    }
+    match context.cache_dir() {
+        Ok(cache) => {
+            let cache = cache::Cache::new(cache.join("postgres"));
+            if let Some(found) = install::cached(&search, &cache, &mut attempts).await {
+                return Ok(found);
+            }
+            if let Some(found) = install::install(&search, &cache, stage, &mut attempts).await {
+                return Ok(found);
+            }
+        }
+        Err(error) => attempts.push(Attempt { what: "installing it".into(), why: error.text() }),
+    }
+    Err(Error::NotFound { major, named: false, attempts })
+}

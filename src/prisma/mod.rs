@@ -1,0 +1,31 @@
+//! Prisma itself: which CLI and engine are used, and the one question that they are asked.
+//!
+//! ```text
+//! locate    find        --prisma, the project's own, the PATH, else install ours
+//!           version     5, 6 or 7
+//!           native      an engine that is on the disk, else install ours
+//! diff      schema      a private copy
+//!           surroundings  no prompt, no telemetry, no other database
+//!           script      the answer
+//! ```
+
+mod diff;
+mod error;
+mod find;
+mod install;
+mod locate;
+mod managed;
+mod native;
+mod node;
+mod packages;
+mod python;
+mod schema;
+mod script;
+mod surroundings;
+mod toolchain;
+mod version;
+
+pub use diff::{Diff, DiffRequest, diff};
+pub use error::{Error, Problem};
+pub use locate::{LocateRequest, locate};
+pub use toolchain::Toolchain;

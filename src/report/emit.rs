@@ -1,0 +1,74 @@
+//! The last step: the report goes to standard output and standard error. The only place that prints.
+
+use std::{
+    io::{IsTerminal, Write},
+    process::ExitCode,
+};
+
+use super::{
+    Report, human, json,
+    progress::{Mode, Progress},
+};
+use crate::{
+    cli::{Color, Format, GlobalArgs},
+    context::Environment,
+    outcome::Outcome,
+};
+
+/// A panic is a bug of ours: it is told in one sentence, without a backtrace.
+pub fn no_backtraces() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(|at| format!(" ({}:{})", at.file(), at.line())).unwrap_or_default();
+        err(&format!("internal error{place}: this is a bug in run-migration, please report it\n"));
+    }));
+}
+
+/// The report of a run that a bug ended.
+#[must_use]
+pub fn broken(command: &'static str, outcome: Outcome) -> Report {
+    Report { error: Some("internal error".into()), ..Report::new(command, outcome) }
+}
+
+/// The progress display for these settings.
+#[must_use]
+pub fn progress(settings: &GlobalArgs, environment: &Environment) -> Progress {
+    let dumb = environment.get("TERM") == Some("dumb") || environment.is_on("CI");
+    Progress::new(match () {
+        () if settings.quiet => Mode::Silent,
+        () if std::io::stderr().is_terminal() && !dumb => Mode::Terminal,
+        () => Mode::Lines,
+    })
+}
+
+/// Writes help or the version to standard output.
+#[must_use]
+pub fn text(text: &clap::builder::StyledStr) -> ExitCode {
+    out(&text.ansi().to_string());
+    ExitCode::SUCCESS
+}
+
+/// Writes the report as `settings` has it and gives the exit code.
+#[must_use]
+pub fn report(report: &Report, settings: &GlobalArgs) -> ExitCode {
+    match settings.color {
+        Color::Auto => {}
+        Color::Always => anstream::ColorChoice::Always.write_global(),
+        Color::Never => anstream::ColorChoice::Never.write_global(),
+    }
+    err(&human::render(report, settings));
+    match settings.format {
+        Format::Json => out(&json::render(report)),
+        Format::Human => out(report.result.as_deref().unwrap_or_default()),
+    }
+    ExitCode::from(report.outcome.exit_code())
+}
+
+/// A reader that has gone away is no error.
+fn out(text: &str) {
+    let mut stdout = anstream::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+fn err(text: &str) {
+    let _ = anstream::stderr().lock().write_all(text.as_bytes());
+}

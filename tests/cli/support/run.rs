@@ -1,0 +1,97 @@
+//! The tool as a process, in an environment without surprises.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+/// Variables that would change what the tool does; the rest, such as PATH, proxies and certificates, stays.
+const SURPRISES: [&str; 12] = [
+    "RUN_MIGRATION_", "GIT_", "GITHUB_", "PRISMA_", "DATABASE_URL", "DIRECT_URL", "SHADOW_DATABASE_URL", "CI", "NO_COLOR",
+    "CLICOLOR", "VIRTUAL_ENV", "CLAUDE",
+];
+
+/// Where tests keep what they install: beside the build, so that the next run finds it.
+pub fn tools() -> PathBuf {
+    let target = Path::new(env!("CARGO_BIN_EXE_run-migration")).ancestors().nth(2).unwrap();
+    let tools = target.join("test-tools");
+    std::fs::create_dir_all(&tools).unwrap();
+    tools
+}
+
+/// A command that runs `program` in `directory` without surprises.
+pub fn hermetic(program: impl AsRef<std::ffi::OsStr>, directory: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(directory).stdin(Stdio::null());
+    for (key, _) in std::env::vars_os() {
+        if SURPRISES.iter().any(|surprise| key.to_string_lossy().starts_with(surprise)) {
+            command.env_remove(key);
+        }
+    }
+    command
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_SYSTEM", "/dev/null")
+        .env("GIT_AUTHOR_NAME", "Tester")
+        .env("GIT_AUTHOR_EMAIL", "tester@example.com")
+        .env("GIT_COMMITTER_NAME", "Tester")
+        .env("GIT_COMMITTER_EMAIL", "tester@example.com")
+        .env("RUN_MIGRATION_CACHE_DIR", tools().join("cache"));
+    command
+}
+
+/// How a run of the tool ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// The exit code; -1 for a signal.
+    pub code: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+impl Ended {
+    /// Fails unless the exit code is `code`, showing what was said.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Fails unless standard error holds all of `texts`.
+    #[track_caller]
+    pub fn says(self, texts: &[&str]) -> Self {
+        for text in texts {
+            assert!(self.stderr.contains(text), "{text:?} is missing in\n{}", self.stderr);
+        }
+        self
+    }
+
+    /// Standard output as JSON.
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
+    }
+}
+
+/// The tool with `args` in `directory`, ready for more.
+pub fn tool(directory: &Path, args: &[&str]) -> Command {
+    let mut command = hermetic(env!("CARGO_BIN_EXE_run-migration"), directory);
+    command.args(args);
+    command
+}
+
+/// Runs the tool with `args` in `directory`.
+pub fn run(directory: &Path, args: &[&str]) -> Ended {
+    tool(directory, args).output().unwrap().into()
+}
