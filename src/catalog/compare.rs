@@ -109,7 +109,9 @@ pub fn compare(before: &Catalog, after: &Catalog, matching: Matching) -> Vec<Dif
         }
     }
     let added = new.iter().enumerate().filter(|(place, _)| !found.contains(place));
-    differences.extend(added.map(|(_, object)| Difference { id: Id::default(), ..difference(object, Change::Added) }));
+    differences.extend(
+        added.map(|(_, object)| Difference { id: Id::default(), ..difference(object, Change::Added) }),
+    );
     differences.sort_by(|one, other| (one.kind, &one.object).cmp(&(other.kind, &other.object)));
     differences
 }
@@ -126,14 +128,21 @@ const fn holds_data(kind: Kind) -> bool {
 }
 
 fn difference(object: &Object, change: Change) -> Difference {
-    Difference { kind: object.kind, object: object.name.clone(), on: object.on.clone(), id: object.id, change }
+    Difference {
+        kind: object.kind,
+        object: object.name.clone(),
+        on: object.on.clone(),
+        id: object.id,
+        change,
+    }
 }
 
 fn changed(old: &Object, new: &Object, differences: &mut Vec<Difference>) {
     if old.name != new.name {
         differences.push(difference(old, Change::Renamed { to: new.name.clone() }));
     }
-    let properties: BTreeSet<Property> = old.properties.keys().chain(new.properties.keys()).copied().collect();
+    let properties: BTreeSet<Property> =
+        old.properties.keys().chain(new.properties.keys()).copied().collect();
     for property in properties {
         let value = |object: &Object| object.properties.get(&property).cloned().unwrap_or_default();
         let (before, after) = (value(old), value(new));
@@ -150,7 +159,9 @@ fn direction(property: Property, before: &[String], after: &[String]) -> Directi
     match property {
         Property::Nullability if is(after, "NULL") => Direction::Widened,
         Property::Nullability => Direction::Narrowed,
-        Property::Labels | Property::Privileges | Property::Parents if lacks(after, before) => Direction::Narrowed,
+        Property::Labels | Property::Privileges | Property::Parents if lacks(after, before) => {
+            Direction::Narrowed
+        }
         Property::Labels | Property::Privileges if lacks(before, after) => Direction::Widened,
         Property::RowSecurity if is(after, "off") || is(before, "forced") => Direction::Narrowed,
         Property::Persistence if is(after, "unlogged") => Direction::Narrowed,
@@ -206,11 +217,10 @@ mod tests {
     fn the_same_name_is_not_the_same_column() {
         let before = catalog(vec![("t", table(1, &[("a", 1, "text", true), ("b", 2, "text", true)]))]);
         let after = catalog(vec![("t", table(1, &[("b", 2, "text", false), ("a", 3, "integer", true)]))]);
-        assert_eq!(told(&before, &after, Matching::Identity), [
-            "t.a Replaced",
-            "t.a type Other",
-            "t.b nullability Narrowed"
-        ]);
+        assert_eq!(
+            told(&before, &after, Matching::Identity),
+            ["t.a Replaced", "t.a type Other", "t.b nullability Narrowed"]
+        );
         assert_eq!(told(&before, &after, Matching::Names), ["t.a type Other", "t.b nullability Narrowed"]);
     }
 

@@ -228,7 +228,7 @@ pub struct Index {
     /// Its identity in this database.
     #[serde(skip)]
     pub id: Id,
-    /// It as SQL writes it.
+    /// It as SQL writes it after the name of its table: `USING btree (email)`.
     pub definition: String,
     /// Whether two rows with the same values are refused.
     pub unique: bool,
@@ -355,6 +355,15 @@ impl Table {
     #[must_use]
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
+    }
+}
+
+impl Index {
+    /// The statement that makes it.
+    #[must_use]
+    pub fn sql(&self, name: &str, table: &Name) -> String {
+        let unique = if self.unique { "UNIQUE " } else { "" };
+        format!("CREATE {unique}INDEX {} ON {} {}", quoted(name), table.sql(), self.definition)
     }
 }
 

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{
-    Catalog, Class, Column, Constraint, Definition, Id, Index, RowSecurity, Table, TableKind, TypeShape, UserType,
+    Catalog, Class, Column, Constraint, Definition, Id, Index, RowSecurity, Table, TableKind, TypeShape,
+    UserType,
 };
 use crate::guard::name::Name;
 
@@ -228,7 +229,9 @@ fn type_object(name: &Name, user_type: &UserType) -> Object {
                 attributes.iter().map(|(name, data_type)| format!("{name} {data_type}")).collect();
             of_kind(Kind::Type).with(Property::Kind, "composite").list(Property::Definition, &attributes)
         }
-        TypeShape::Range { of } => of_kind(Kind::Type).with(Property::Kind, "range").with(Property::DataType, of),
+        TypeShape::Range { of } => {
+            of_kind(Kind::Type).with(Property::Kind, "range").with(Property::DataType, of)
+        }
     }
 }
 
@@ -281,9 +284,10 @@ fn constraint_object(table: &Name, name: &str, constraint: &Constraint) -> Objec
 
 /// An index is named like a table, in the schema of its table.
 fn index_object(table: &Name, name: &str, index: &Index) -> Object {
+    let definition = format!("{}{}", if index.unique { "UNIQUE " } else { "" }, index.definition);
     Object::new(Kind::Index, table.renamed(name), index.id)
         .on(table)
-        .with(Property::Definition, &index.definition)
+        .with(Property::Definition, definition)
         .with(Property::Validity, if index.valid { "valid" } else { "invalid" })
 }
 

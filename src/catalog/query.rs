@@ -17,7 +17,7 @@ macro_rules! in_user_schema {
     };
 }
 
-/// Not brought by an extension.
+/// Made for itself: not brought by an extension, not a part of another object.
 macro_rules! own {
     ($class:literal, $oid:literal) => {
         concat!(
@@ -25,7 +25,7 @@ macro_rules! own {
             $class,
             "'::regclass AND own.objid = ",
             $oid,
-            " AND own.deptype = 'e')"
+            " AND own.deptype IN ('e', 'i'))"
         )
     };
 }
@@ -108,15 +108,20 @@ pub(super) const COLUMNS: &str = concat!(
     " ORDER BY a.attrelid, a.attnum"
 );
 
+/// An index's definition begins after its name and its table's: another name is no other definition.
 pub(super) const INDEXES: &str = concat!(
     "SELECT i.indrelid::int8 AS relation, i.indexrelid::int8 AS id, c.relname AS name,
-       pg_get_indexdef(i.indexrelid) AS definition, i.indisunique AS is_unique,
-       (i.indkey::int2[])[0:i.indnkeyatts - 1] AS columns, i.indpred IS NOT NULL AS partial,
+       substr(pg_get_indexdef(i.indexrelid), 1 + length(format('CREATE %sINDEX %I ON %s%I.%I ',
+         CASE WHEN i.indisunique THEN 'UNIQUE ' END, c.relname, CASE c.relkind WHEN 'I' THEN 'ONLY ' END,
+         n.nspname, t.relname))) AS definition,
+       i.indisunique AS is_unique, (i.indkey::int2[])[0:i.indnkeyatts - 1] AS columns,
+       i.indpred IS NOT NULL AS partial,
        EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.conrelid = i.indrelid
          AND k.contype IN ('p', 'u', 'x')) AS of_constraint,
        i.indisvalid AS valid
      FROM pg_index i
      JOIN pg_class c ON c.oid = i.indexrelid
+     JOIN pg_class t ON t.oid = i.indrelid
      JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relpersistence <> 't' AND ",
     in_user_schema!("n")
@@ -209,4 +214,4 @@ SELECT o.type || ' ' || o.identity AS name FROM (
   UNION ALL SELECT 'pg_foreign_server'::regclass, oid FROM pg_foreign_server
   UNION ALL SELECT 'pg_foreign_data_wrapper'::regclass, oid FROM pg_foreign_data_wrapper
 ) made, LATERAL pg_identify_object(made.class, made.oid, 0) o
-WHERE NOT EXISTS (SELECT FROM pg_depend own WHERE own.classid = made.class AND own.objid = made.oid AND own.deptype = 'e')";
+WHERE NOT EXISTS (SELECT FROM pg_depend own WHERE own.classid = made.class AND own.objid = made.oid AND own.deptype IN ('e', 'i'))";

@@ -340,9 +340,7 @@ fn user_type(
             default: row.expression,
             checks: checks.remove(&row.id).unwrap_or_default(),
         },
-        "c" => {
-            TypeShape::Composite { attributes: attributes.remove(&row.relation).unwrap_or_default() }
-        }
+        "c" => TypeShape::Composite { attributes: attributes.remove(&row.relation).unwrap_or_default() },
         _ => TypeShape::Range { of: row.base? },
     };
     Some((name(&row.schema, &row.name), UserType { id: id(Class::Type, row.id), shape }))

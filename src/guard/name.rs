@@ -23,7 +23,11 @@ impl Name {
     pub fn from_parts(parts: &[String]) -> Self {
         let mut parts = parts.iter().rev();
         let name = parts.next().map(|part| cut(part)).unwrap_or_default();
-        Self { schema: parts.next().map(|part| cut(part)).filter(|schema| schema != "public"), name, member: None }
+        Self {
+            schema: parts.next().map(|part| cut(part)).filter(|schema| schema != "public"),
+            name,
+            member: None,
+        }
     }
 
     /// A name without a schema.

@@ -91,10 +91,18 @@ impl Question {
         let copy = schema.copy_to(&work.join("schema"), urls)?;
         let mut invocation = start(toolchain, work).args(["migrate", "diff", "--script", "--exit-code"]);
         invocation = match version.major {
-            ..=6 => invocation.args(["--from-url", request.database_url, "--to-schema-datamodel", copy.as_str()]),
+            ..=6 => {
+                invocation.args(["--from-url", request.database_url, "--to-schema-datamodel", copy.as_str()])
+            }
             _ => {
                 fs_err::write(work.join(CONFIG), config(&copy, request.database_url)?)?;
-                invocation.args(["--config", CONFIG, "--from-config-datasource", "--to-schema", copy.as_str()])
+                invocation.args([
+                    "--config",
+                    CONFIG,
+                    "--from-config-datasource",
+                    "--to-schema",
+                    copy.as_str(),
+                ])
             }
         };
         let output = (*version >= Version::new(5, 13, 0)).then(|| work.join(OUTPUT));

@@ -38,7 +38,10 @@ fn python_of_litellm(request: &LocateRequest<'_>) -> Option<(Found, String)> {
     if request.project.layout != Layout::LiteLlm {
         return None;
     }
-    let active = request.environment.get("VIRTUAL_ENV").map(|path| (request.cwd.join(path), "the active Python environment"));
+    let active = request
+        .environment
+        .get("VIRTUAL_ENV")
+        .map(|path| (request.cwd.join(path), "the active Python environment"));
     let usual = Some((request.project.root.join(".venv"), "the project's Python environment"));
     [active, usual].into_iter().flatten().find_map(|(directory, why)| {
         let program = directory.join("bin/prisma");
@@ -49,7 +52,8 @@ fn python_of_litellm(request: &LocateRequest<'_>) -> Option<(Found, String)> {
 /// The nearest package from the schema's directory upwards, as Node.js would resolve it.
 fn in_node_modules(request: &LocateRequest<'_>) -> Option<(Found, String)> {
     let project = request.project;
-    let start = if project.schema.is_dir() { Some(project.schema.as_path()) } else { project.schema.parent() };
+    let start =
+        if project.schema.is_dir() { Some(project.schema.as_path()) } else { project.schema.parent() };
     for directory in start?.ancestors() {
         let package = directory.join("node_modules/prisma");
         if let Some(script) = script_of(&package) {
@@ -71,7 +75,9 @@ fn named_cli(named: &Utf8Path) -> Result<Found, Error> {
     if named.is_dir() {
         let inside = named.join("node_modules/prisma");
         let script = script_of(named).or_else(|| script_of(&inside));
-        return script.map(Found::Script).ok_or_else(|| no_cli("no package of Prisma's CLI is in this directory"));
+        return script
+            .map(Found::Script)
+            .ok_or_else(|| no_cli("no package of Prisma's CLI is in this directory"));
     }
     recognise(named).ok_or_else(|| no_cli("neither a program nor the script of Prisma's CLI"))
 }

@@ -89,7 +89,14 @@ impl Installer<'_> {
             .ok_or_else(|| Error::Missing { program: "npm", purpose: purpose() })?;
         // Scripts would download what is not needed, and run code that nobody looked at.
         let invocation = Invocation::new(npm, directory)
-            .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error"])
+            .args([
+                "ci",
+                "--ignore-scripts",
+                "--no-audit",
+                "--no-fund",
+                "--prefer-offline",
+                "--loglevel=error",
+            ])
             .args(["--global=false", "--workspaces=false", "--omit=dev", "--update-notifier=false"])
             .arg(format!("--prefix={directory}"))
             .timeout(self.timeout);

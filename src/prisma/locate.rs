@@ -71,7 +71,9 @@ impl Search<'_> {
             Some(engine) => engine,
             None => match native::find(self.processes, self.request.environment, &script).await {
                 Some(engine) => engine,
-                None => self.our_engine(version.major, "no native engine of this Prisma is on the disk").await?,
+                None => {
+                    self.our_engine(version.major, "no native engine of this Prisma is on the disk").await?
+                }
             },
         };
         let major = version.major;
@@ -105,7 +107,9 @@ impl Search<'_> {
             // It may have brought its own.
             return Ok(None);
         }
-        let Some(script) = python::script_of(self.processes, self.request, program).await else { return Ok(None) };
+        let Some(script) = python::script_of(self.processes, self.request, program).await else {
+            return Ok(None);
+        };
         if !script.is_file() {
             let engine = self.our_engine(5, "").await?.path;
             version::of_program(self.processes, program, &engine, self.request.timeout).await?;
@@ -132,12 +136,18 @@ impl Search<'_> {
 
     /// What `PRISMA_SCHEMA_ENGINE_BINARY` names.
     fn named_engine(self) -> Result<Option<Engine>, Error> {
-        let Some(named) = self.request.environment.get("PRISMA_SCHEMA_ENGINE_BINARY") else { return Ok(None) };
+        let Some(named) = self.request.environment.get("PRISMA_SCHEMA_ENGINE_BINARY") else {
+            return Ok(None);
+        };
         let path = self.request.cwd.join(named);
         if !path.is_file() {
             return Err(Error::NoEngine { path });
         }
-        Ok(Some(Engine { path, version: "unknown".into(), why: "named by PRISMA_SCHEMA_ENGINE_BINARY".into() }))
+        Ok(Some(Engine {
+            path,
+            version: "unknown".into(),
+            why: "named by PRISMA_SCHEMA_ENGINE_BINARY".into(),
+        }))
     }
 
     /// Our engine for a major of Prisma's.

@@ -26,7 +26,10 @@ pub(super) fn for_project(project: &Project) -> Result<StandIn, Error> {
             "package.json asks for Prisma {range}, which is not installed here; an engine for Prisma {major} stands \
              in for it (npm install would bring the real one)"
         );
-        return Ok(StandIn { notes: vec![note], ..plain(major, &format!("package.json asks for Prisma {range}")) });
+        return Ok(StandIn {
+            notes: vec![note],
+            ..plain(major, &format!("package.json asks for Prisma {range}"))
+        });
     }
     if project.layout == Layout::LiteLlm {
         return Ok(plain(5, "LiteLLM uses Prisma 5"));
@@ -41,8 +44,11 @@ pub(super) fn for_project(project: &Project) -> Result<StandIn, Error> {
 fn declared(project: &Project) -> Option<(String, u64)> {
     for directory in project.schema.ancestors().skip(1) {
         if let Some(range) = range_in(&directory.join("package.json")) {
-            let digits: String =
-                range.chars().skip_while(|letter| !letter.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
+            let digits: String = range
+                .chars()
+                .skip_while(|letter| !letter.is_ascii_digit())
+                .take_while(char::is_ascii_digit)
+                .collect();
             let major = digits.parse().ok().filter(|major| (5..=7).contains(major))?;
             return Some((range, major));
         }

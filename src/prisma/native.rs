@@ -20,7 +20,11 @@ const PROBE: Duration = Duration::from_secs(5);
 /// The first native engine of the CLI `script` that runs on this machine.
 ///
 /// `script` is its `prisma/build/index.js`, links resolved.
-pub(super) async fn find(processes: &Processes, environment: &Environment, script: &Utf8Path) -> Option<Engine> {
+pub(super) async fn find(
+    processes: &Processes,
+    environment: &Environment,
+    script: &Utf8Path,
+) -> Option<Engine> {
     for path in candidates(environment, script) {
         if let Some(version) = probe(processes, &path).await {
             return Some(Engine { path, version, why: "the project's native engine".into() });

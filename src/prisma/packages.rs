@@ -55,7 +55,8 @@ pub(super) const CLI: Package = Package {
 /// The version of the build that serves `major` in our engine.
 pub(super) fn engine_version(major: u64) -> String {
     let package = if major == 7 { "schema-engine-7" } else { "schema-engine-6" };
-    let manifest: serde_json::Value = serde_json::from_str(include_str!("engine/package.json")).unwrap_or_default();
+    let manifest: serde_json::Value =
+        serde_json::from_str(include_str!("engine/package.json")).unwrap_or_default();
     let wanted = manifest["dependencies"][package].as_str().unwrap_or_default();
     wanted.rsplit_once('@').map_or(wanted, |(_, version)| version).to_owned()
 }

@@ -17,7 +17,8 @@ pub(super) async fn script_of(
     program: &Utf8Path,
 ) -> Option<Utf8PathBuf> {
     // It reads its settings from the pyproject.toml of the directory that it is called in.
-    let asked = Invocation::new(program, &request.project.root).args(["py", "version", "--json"]).timeout(ASK);
+    let asked =
+        Invocation::new(program, &request.project.root).args(["py", "version", "--json"]).timeout(ASK);
     let finished = processes.run(asked).await.ok()?;
     let answer: serde_json::Value = serde_json::from_slice(&finished.stdout).ok()?;
     let cache = Utf8Path::new(answer.get("binary-cache-dir")?.as_str()?);

@@ -153,8 +153,11 @@ fn read(path: &Utf8Path) -> Result<String, Error> {
 }
 
 fn read_folder(root: &Utf8Path, within: &Utf8Path, files: &mut Vec<File>) -> Result<(), Error> {
-    let mut entries =
-        root.join(within).read_dir_utf8().and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(Error::Unreadable)?;
+    let mut entries = root
+        .join(within)
+        .read_dir_utf8()
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(Error::Unreadable)?;
     entries.sort_by(|a, b| a.file_name().cmp(b.file_name()));
     for entry in entries {
         let name = within.join(entry.file_name());
@@ -169,7 +172,8 @@ fn read_folder(root: &Utf8Path, within: &Utf8Path, files: &mut Vec<File>) -> Res
 }
 
 #[expect(clippy::unwrap_used, reason = "literal patterns, compiled by the tests below")]
-static ENV: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#"\benv\(\s*"([A-Za-z_][A-Za-z0-9_]*)"\s*\)"#).unwrap());
+static ENV: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r#"\benv\(\s*"([A-Za-z_][A-Za-z0-9_]*)"\s*\)"#).unwrap());
 #[expect(clippy::unwrap_used, reason = "literal patterns, compiled by the tests below")]
 static DATASOURCE: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?m)^[ \t]*datasource[ \t]+\w+[ \t]*\{").unwrap());
@@ -218,7 +222,10 @@ fn without_comments(text: &str) -> String {
         match (masked[rest], masked.get(rest + 1)) {
             (b'"', _) => rest = end_of_string(&masked, rest),
             (b'/', Some(b'/')) => {
-                let end = masked[rest..].iter().position(|byte| *byte == b'\n').map_or(masked.len(), |at| rest + at);
+                let end = masked[rest..]
+                    .iter()
+                    .position(|byte| *byte == b'\n')
+                    .map_or(masked.len(), |at| rest + at);
                 masked[rest..end].fill(b' ');
                 rest = end;
             }

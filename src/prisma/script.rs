@@ -80,7 +80,8 @@ mod tests {
 
     #[test]
     fn nothing_to_execute_is_no_script() {
-        for answer in ["", "\n", "-- This is an empty migration.\n\n", "-- AlterTable\n/* nothing\n */ ; \n"] {
+        for answer in ["", "\n", "-- This is an empty migration.\n\n", "-- AlterTable\n/* nothing\n */ ; \n"]
+        {
             assert_eq!(from_file(answer), None, "{answer:?}");
             assert_eq!(from_stdout(answer).unwrap(), None, "{answer:?}");
         }

@@ -15,7 +15,8 @@ use crate::process::{Invocation, ProcessError, Processes};
 pub(super) fn of_script(script: &Utf8Path) -> Result<Version, Error> {
     let unknown = |said: &str| Error::NoVersion { path: script.to_owned(), said: said.to_owned() };
     let package = script.parent().and_then(Utf8Path::parent).ok_or_else(|| unknown(""))?;
-    let text = fs_err::read_to_string(package.join("package.json")).map_err(|error| unknown(&error.to_string()))?;
+    let text =
+        fs_err::read_to_string(package.join("package.json")).map_err(|error| unknown(&error.to_string()))?;
     let manifest: serde_json::Value =
         serde_json::from_str(&text).map_err(|error| unknown(&format!("package.json: {error}")))?;
     let version = manifest.get("version").and_then(serde_json::Value::as_str).unwrap_or_default();
@@ -58,7 +59,8 @@ mod tests {
 
     #[test]
     fn the_version_is_found_among_what_a_first_run_says() {
-        let said = "Installing Prisma CLI\nprisma                : 5.4.2\n@prisma/client        : Not found\n";
+        let said =
+            "Installing Prisma CLI\nprisma                : 5.4.2\n@prisma/client        : Not found\n";
         assert_eq!(parse(said).unwrap().to_string(), "5.4.2");
         assert_eq!(parse("prisma:error no engine\n"), None);
     }

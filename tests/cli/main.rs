@@ -1,3 +1,5 @@
 //! The command line from outside, with real parts: PostgreSQL, Prisma, git.
 
+mod catalog;
 mod docs;
+mod support;

@@ -7,8 +7,18 @@ use std::{
 
 /// Variables that would change what the tool does; the rest, such as PATH, proxies and certificates, stays.
 const SURPRISES: [&str; 12] = [
-    "RUN_MIGRATION_", "GIT_", "GITHUB_", "PRISMA_", "DATABASE_URL", "DIRECT_URL", "SHADOW_DATABASE_URL", "CI", "NO_COLOR",
-    "CLICOLOR", "VIRTUAL_ENV", "CLAUDE",
+    "RUN_MIGRATION_",
+    "GIT_",
+    "GITHUB_",
+    "PRISMA_",
+    "DATABASE_URL",
+    "DIRECT_URL",
+    "SHADOW_DATABASE_URL",
+    "CI",
+    "NO_COLOR",
+    "CLICOLOR",
+    "VIRTUAL_ENV",
+    "CLAUDE",
 ];
 
 /// Where tests keep what they install: beside the build, so that the next run finds it.
