@@ -2,4 +2,5 @@
 
 mod catalog;
 mod docs;
+mod effect;
 mod support;

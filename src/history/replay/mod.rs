@@ -5,7 +5,7 @@ mod failure;
 mod ledger;
 mod place;
 mod session;
-mod statements;
+pub(crate) mod statements;
 
 use std::time::{Duration, Instant};
 
@@ -69,6 +69,20 @@ pub async fn replay(
         applied(migration);
     }
     Ok(())
+}
+
+/// Applies one more migration to `target`, in a session of its own and without recording it.
+///
+/// # Errors
+/// Where it fails, takes too long, or leaves a transaction open.
+pub async fn try_migration(migration: &Migration, target: Target<'_>) -> Result<(), ReplayError> {
+    let client = target.server.connect(target.database, Role::from(target.replay_as)).await?;
+    let mut session = Session::new(client);
+    let failed = |broken: Broken| ReplayError::new(migration, target, &broken);
+    match tokio::time::timeout(target.limit, session.apply(migration)).await {
+        Ok(outcome) => outcome.map_err(failed),
+        Err(_) => Err(failed(Broken::Timeout { completed: session.completed(), waiting: None })),
+    }
 }
 
 /// The time of day, from the one moment that the run began at.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// The byte ranges of the statements in `sql`, without the comments and blanks before them and the semicolon
 /// after them. Empty statements are left out, as PostgreSQL leaves them out.
-pub(super) fn split(sql: &str) -> Vec<Range<usize>> {
+pub(crate) fn split(sql: &str) -> Vec<Range<usize>> {
     let mut scanner = Scanner { bytes: sql.as_bytes(), at: 0 };
     let mut statements = Vec::new();
     let mut nesting = Nesting::default();
