@@ -1,6 +1,8 @@
 //! The guards: what a migration does, and whether it may.
 
+pub mod data;
 pub mod effect;
+pub mod locks;
 pub mod name;
 pub mod place;
 pub mod proof;

@@ -30,6 +30,28 @@ pub struct Verdict {
     pub statement: Option<usize>,
 }
 
+/// One verdict for what several found out: the first one's words, the worst severity, every proof.
+#[must_use]
+pub fn merged(verdicts: Vec<Verdict>) -> Vec<Verdict> {
+    let mut merged: Vec<Verdict> = Vec::new();
+    for verdict in verdicts {
+        let same = merged.iter_mut().find(|known| {
+            known.rule == verdict.rule
+                && known.object == verdict.object
+                && (known.statement == verdict.statement || verdict.rule == "remove_enum_label")
+        });
+        match same {
+            Some(known) => {
+                known.severity = known.severity.max(verdict.severity);
+                known.statement = known.statement.min(verdict.statement);
+                known.proof.extend(verdict.proof);
+            }
+            None => merged.push(verdict),
+        }
+    }
+    merged
+}
+
 /// A script, its statements, and what was seen of them.
 #[derive(Debug, Clone, Copy)]
 pub struct Places<'a> {
@@ -60,6 +82,32 @@ impl Places<'_> {
         let places: Vec<usize> = (0..self.trace.steps.len()).filter(locked).collect();
         let names = |place: &&usize| self.text(**place).contains(name);
         places.iter().rfind(names).or(places.last()).copied()
+    }
+
+    /// The statement that gave the column `name` of the table `id` another type: one that wrote every row anew,
+    /// if possible.
+    #[must_use]
+    pub fn retyping(&self, id: Id, name: &str) -> Option<usize> {
+        let rewrote = |place: &usize| match &self.trace.steps[*place].seen {
+            Seen::Held(held) => held.get(&id.object).is_some_and(|held| held.new_file),
+            Seen::TransactionControl | Seen::Alone => false,
+        };
+        let named = |place: &usize| self.text(*place).contains(name);
+        let places = || 0..self.trace.steps.len();
+        let says_type = |place: &usize| self.text(*place).to_ascii_uppercase().contains("TYPE");
+        places()
+            .find(|place| rewrote(place) && named(place))
+            .or_else(|| places().find(|place| named(place) && says_type(place)))
+            .or_else(|| self.changing(id, name))
+    }
+
+    /// The last statement that wrote to the rows of the table `id`, or threw them away.
+    #[must_use]
+    pub fn writing(&self, id: Id) -> Option<usize> {
+        self.trace.steps.iter().rposition(|step| match &step.seen {
+            Seen::Held(held) => held.get(&id.object).is_some_and(|held| held.writes || held.new_file),
+            Seen::TransactionControl | Seen::Alone => false,
+        })
     }
 
     /// The last statement that names `name`.

@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 
 use super::{
-    Script,
+    Script, data,
     effect::Effect,
-    place::{Places, Verdict},
-    trace::{Trace, trace},
+    locks,
+    place::{Places, Verdict, merged},
+    trace::trace,
 };
 use crate::{
     catalog::{self, Catalog, CatalogError},
@@ -93,7 +94,15 @@ pub async fn prove(
     clones.took("locks", started);
 
     let places = Places { script: &script, statements: &statements, trace: &trace };
-    let verdicts = effect.verdicts(places);
+    let mut verdicts = effect.verdicts(places);
+    if data::is_needed(&effect, places) {
+        let started = Instant::now();
+        let tried = clones.make("data").await?;
+        let client = clones.connect(&tried).await?;
+        verdicts.extend(data::verdicts(&client, &effect, places).await?);
+        clones.took("data", started);
+    }
+    verdicts.extend(locks::verdicts(&effect.before, places));
     let findings = findings(verdicts, places);
     Ok(Proof { effect, findings, database, timings: clones.timings })
 }
@@ -110,7 +119,8 @@ async fn read(target: Target<'_>) -> Result<Catalog, ProofError> {
     Ok(catalog::read(&client).await?)
 }
 
-fn findings(mut verdicts: Vec<Verdict>, places: Places<'_>) -> Vec<Finding> {
+fn findings(verdicts: Vec<Verdict>, places: Places<'_>) -> Vec<Finding> {
+    let mut verdicts = merged(verdicts);
     verdicts.sort_by_key(|verdict| verdict.statement.unwrap_or(usize::MAX));
     verdicts.into_iter().map(|verdict| places.finding(verdict)).collect()
 }

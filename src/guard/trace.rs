@@ -40,6 +40,8 @@ pub enum Seen {
 pub struct Held {
     /// The strongest lock.
     pub lock: Lock,
+    /// Whether rows were inserted, updated or deleted, or would have been.
+    pub writes: bool,
     /// Whether every row was read.
     pub scanned: bool,
     /// Whether every row was written anew, or all of them were thrown away.
@@ -105,7 +107,7 @@ impl Lock {
 const HELD: &str = "SELECT pg_catalog.row_to_json(held) FROM (
   SELECT l.relation::pg_catalog.int8 AS relation, pg_catalog.array_agg(l.mode) AS modes,
     pg_catalog.max(c.relfilenode::pg_catalog.int8) AS file,
-    pg_catalog.pg_stat_get_xact_numscans(l.relation) OPERATOR(pg_catalog.>) 0 AS scanned,
+    pg_catalog.pg_stat_get_xact_numscans(l.relation) AS scans,
     pg_catalog.count(c.oid) OPERATOR(pg_catalog.=) 0 AS dropped
   FROM pg_catalog.pg_locks l
   LEFT JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) l.relation
@@ -113,6 +115,13 @@ const HELD: &str = "SELECT pg_catalog.row_to_json(held) FROM (
     AND l.locktype OPERATOR(pg_catalog.=) 'relation'
     AND l.relation OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid
   GROUP BY l.relation) held";
+
+/// How often relations were scanned before the statement: the count goes on from earlier transactions until the
+/// server has noted it down.
+const SCANS: &str = "SELECT pg_catalog.row_to_json(s) FROM (SELECT c.oid::pg_catalog.int8 AS relation,
+  pg_catalog.pg_stat_get_xact_numscans(c.oid) AS scans FROM pg_catalog.pg_class c
+  WHERE c.oid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid AND c.relkind IN ('r', 'm')
+    AND pg_catalog.pg_stat_get_xact_numscans(c.oid) OPERATOR(pg_catalog.>) 0) s";
 
 const FILES: &str = "SELECT pg_catalog.row_to_json(f) FROM (SELECT c.oid::pg_catalog.int8 AS relation,
   c.relfilenode::pg_catalog.int8 AS file FROM pg_catalog.pg_class c
@@ -125,11 +134,17 @@ struct FileRow {
 }
 
 #[derive(Deserialize)]
+struct ScanRow {
+    relation: u32,
+    scans: u64,
+}
+
+#[derive(Deserialize)]
 struct HeldRow {
     relation: u32,
     modes: Vec<Lock>,
     file: Option<u32>,
-    scanned: bool,
+    scans: Option<u64>,
     dropped: bool,
 }
 
@@ -182,11 +197,13 @@ async fn observe(
     if is_transaction_control(statement) {
         return Ok(Seen::TransactionControl);
     }
-    match client.simple_query(&format!("BEGIN;{statement}\n;{HELD};COMMIT")).await {
+    match client.simple_query(&format!("BEGIN;{SCANS};{statement}\n;{HELD};COMMIT")).await {
         Ok(messages) => {
-            // The statement itself may have answered with rows of its own: ours are the last ones.
-            let rows = rows::<HeldRow>(last_answer(&messages));
-            Ok(Seen::Held(rows.into_iter().map(|row| held(row, files)).collect()))
+            // The statement itself may have answered with rows of its own: ours are the first and the last ones.
+            let (first, last) = (first_answer(&messages), last_answer(&messages));
+            let scans = rows::<ScanRow>(first).into_iter().map(|row| (row.relation, row.scans)).collect();
+            let held = |row| held(row, &scans, files);
+            Ok(Seen::Held(rows::<HeldRow>(last).into_iter().map(held).collect()))
         }
         Err(error) => {
             client.batch_execute("ROLLBACK").await?;
@@ -199,11 +216,12 @@ async fn observe(
     }
 }
 
-fn held(row: HeldRow, files: &mut BTreeMap<u32, u32>) -> (u32, Held) {
+fn held(row: HeldRow, scans: &BTreeMap<u32, u64>, files: &mut BTreeMap<u32, u32>) -> (u32, Held) {
     let before = row.file.and_then(|file| files.insert(row.relation, file));
     let held = Held {
+        writes: row.modes.contains(&Lock::RowExclusive),
         lock: row.modes.into_iter().max().unwrap_or_default(),
-        scanned: row.scanned,
+        scanned: row.scans.unwrap_or(0) > scans.get(&row.relation).copied().unwrap_or(0),
         new_file: before.is_some_and(|before| row.file != Some(before)),
         dropped: row.dropped,
     };
@@ -226,6 +244,14 @@ pub(super) fn is_transaction_control(statement: &str) -> bool {
     // PREPARE also names a prepared statement.
     let second = statement[end..].split_whitespace().next().unwrap_or_default();
     WORDS.contains(&first.as_str()) && (first != "prepare" || second.eq_ignore_ascii_case("transaction"))
+}
+
+fn first_answer(messages: &[SimpleQueryMessage]) -> &[SimpleQueryMessage] {
+    let is_description =
+        |message: &SimpleQueryMessage| matches!(message, SimpleQueryMessage::RowDescription(_));
+    let begin = messages.iter().position(is_description).map_or(messages.len(), |begin| begin + 1);
+    let length = messages[begin..].iter().position(is_description).unwrap_or(messages.len() - begin);
+    &messages[begin..begin + length]
 }
 
 fn last_answer(messages: &[SimpleQueryMessage]) -> &[SimpleQueryMessage] {

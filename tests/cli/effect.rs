@@ -16,7 +16,11 @@ use crate::support::server::{database, server};
 
 /// What is proved of the migration `sql` upon the history `before`.
 pub async fn proved(before: &str, sql: &str) -> Proof {
-    let name = database(before).await;
+    proved_on(&database(before).await, sql).await
+}
+
+/// What is proved of the migration `sql` upon the database `name`.
+pub async fn proved_on(name: &str, sql: &str) -> Proof {
     let migration = Migration {
         name: "20260101000000_x".into(),
         path: "migration.sql".into(),
@@ -25,7 +29,7 @@ pub async fn proved(before: &str, sql: &str) -> Proof {
     };
     let target = Target {
         server: server(),
-        database: &name,
+        database: name,
         replay_as: ReplayAs::Owner,
         now: jiff::Timestamp::UNIX_EPOCH,
         limit: Duration::from_secs(30),
@@ -43,6 +47,7 @@ fn told(findings: &[Finding]) -> Vec<String> {
     let line = |finding: &Finding| finding.line.map(|line| format!(" in line {line}")).unwrap_or_default();
     findings
         .iter()
+        .filter(|finding| !["brief_lock", "table_rewrite", "table_scan"].contains(&finding.rule))
         .map(|finding| format!("{} {} {}{}", severity(finding), finding.rule, finding.object, line(finding)))
         .collect()
 }
@@ -141,7 +146,7 @@ ALTER TABLE "User" ALTER COLUMN "status" SET DEFAULT 'ACTIVE';
 COMMIT;
 "#;
     let proof = proved(SHOP, swap).await;
-    assert_eq!(told(&proof.findings), ["refuse remove_enum_label Status in line 8"]);
+    assert_eq!(told(&proof.findings), ["refuse remove_enum_label Status in line 5"]);
     let proof = proved(SHOP, "CREATE INDEX CONCURRENTLY names ON \"User\" (name);").await;
     assert_eq!(told(&proof.findings), [String::new(); 0]);
 }

@@ -295,7 +295,7 @@ impl<'a> Judge<'a> {
             why: said.why.to_owned(),
             safer: said.safer.to_owned(),
             proof: vec![format!(
-                "run on the temporary database, its {} is {is} instead of {was}",
+                "run on the temporary database, {}: {is} instead of {was}",
                 property.words()
             )],
             statement: self.place(difference),
