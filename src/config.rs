@@ -3,7 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 
-use crate::context::Context;
+use crate::{context::Context, finding::Finding};
 
 /// The configuration file's name.
 pub const FILE_NAME: &str = "run-migration.toml";
@@ -153,6 +153,23 @@ impl Project {
             replay_as: file.replay_as,
             root,
         }))
+    }
+
+    /// The finding with its file, and its object where that is a file, named as at the repository's root.
+    #[must_use]
+    pub fn localise(&self, mut finding: Finding) -> Finding {
+        finding.file = finding.file.map(|file| self.relative(&file).to_owned());
+        finding.object = self.relative(Utf8Path::new(&finding.object)).to_string();
+        finding.why = finding.why.replace(&format!("{}/", self.root), "");
+        finding.safer = finding.safer.replace(&format!("{}/", self.root), "");
+        finding
+    }
+
+    /// The repository's root: the nearest directory upwards that git keeps its data in, else the project's root.
+    #[must_use]
+    pub fn repository(&self) -> Utf8PathBuf {
+        let has_git = |directory: &&Utf8Path| directory.join(".git").symlink_metadata().is_ok();
+        self.root.ancestors().find(has_git).unwrap_or(&self.root).to_owned()
     }
 
     /// `path` as a person at the repository's root would name it.

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, ffi::OsString, sync::Arc};
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 
-use crate::{cli::GlobalArgs, error::Error, process::Processes, report::progress::Progress};
+use crate::{cli::GlobalArgs, error::Error, git::Git, process::Processes, report::progress::Progress};
 
 /// The environment variables, read once.
 #[derive(Debug, Clone, Default)]
@@ -22,7 +22,7 @@ impl Environment {
 
     /// An environment made of pairs, for tests.
     #[must_use]
-    pub fn from_pairs<const N: usize>(pairs: [(&str, &str); N]) -> Self {
+    pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         Self(pairs.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect())
     }
 
@@ -38,10 +38,21 @@ impl Environment {
         self.0.get(key).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
+    /// Every variable, for a child that is to start from these and nothing else.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &std::ffi::OsStr)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_os_str()))
+    }
+
     /// Whether `key` is set to anything but an empty value, `0` or `false`.
     #[must_use]
     pub fn is_on(&self, key: &str) -> bool {
         self.get(key).is_some_and(|value| !matches!(value, "0" | "false"))
+    }
+}
+
+impl<K: Into<String>, V: Into<OsString>> FromIterator<(K, V)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
+        Self(pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
     }
 }
 
@@ -50,6 +61,8 @@ impl Environment {
 pub struct Context {
     /// The options that hold for every command.
     pub settings: GlobalArgs,
+    /// The words that were typed, the program's name first: for messages that say what to type next.
+    pub command_line: Vec<String>,
     /// The environment variables.
     pub environment: Environment,
     /// Where the tool was called, absolute.
@@ -77,6 +90,7 @@ impl Context {
             .map_err(|path| Error::failed(format!("{}: the path is not UTF-8", path.display())))?;
         Ok(Self {
             settings,
+            command_line: vec!["run-migration".to_owned()],
             environment,
             cwd,
             now: Timestamp::now(),
@@ -85,10 +99,29 @@ impl Context {
         })
     }
 
+    /// The time of day, for what outlives the moment that the run began at.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    pub fn clock() -> Timestamp {
+        Timestamp::now()
+    }
+
     /// `path` as it was typed, made absolute.
     #[must_use]
     pub fn absolute(&self, path: &Utf8Path) -> Utf8PathBuf {
         clean(&self.cwd.join(path))
+    }
+
+    /// git in `directory`.
+    #[must_use]
+    pub fn git(&self, directory: &Utf8Path) -> Git {
+        Git::new(&self.processes, &self.environment, directory, self.settings.step_timeout())
+    }
+
+    /// `path` as it can be typed here: relative where it lies below the working directory.
+    #[must_use]
+    pub fn as_typed<'a>(&self, path: &'a Utf8Path) -> &'a Utf8Path {
+        path.strip_prefix(&self.cwd).unwrap_or(path)
     }
 
     /// The cache directory: `--cache-dir`, else `$XDG_CACHE_HOME/run-migration`, else `~/.cache/run-migration`;

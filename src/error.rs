@@ -22,9 +22,18 @@ pub enum Error {
     /// Reading the configuration or finding the layout.
     #[error(transparent)]
     Config(#[from] crate::config::ConfigError),
+    /// Asking git.
+    #[error(transparent)]
+    Git(#[from] crate::git::Error),
+    /// Asking whether the branch is up to date.
+    #[error(transparent)]
+    Freshness(#[from] crate::freshness::Error),
     /// Comparing the schema with its copies.
     #[error(transparent)]
     Schema(#[from] crate::schema_files::SchemaError),
+    /// Writing the schema's copies.
+    #[error(transparent)]
+    Sync(#[from] crate::schema_files::SyncError),
     /// Reading the history.
     #[error(transparent)]
     History(#[from] crate::history::load::LoadError),
@@ -37,6 +46,9 @@ pub enum Error {
     /// Writing the new migration.
     #[error(transparent)]
     Write(#[from] crate::history::write::WriteError),
+    /// Making workflows.
+    #[error(transparent)]
+    Workflow(#[from] crate::workflows::WorkflowError),
     /// Asking Prisma.
     #[error(transparent)]
     Prisma(#[from] crate::prisma::Error),
@@ -49,9 +61,27 @@ pub enum Error {
     /// Replaying the history.
     #[error(transparent)]
     Replay(#[from] crate::history::replay::ReplayError),
+    /// Reading a database's URL.
+    #[error(transparent)]
+    Url(#[from] crate::live::url::UrlError),
+    /// Asking a database.
+    #[error(transparent)]
+    Database(#[from] crate::live::connect::DatabaseError),
+    /// Finding the history that a database should have.
+    #[error(transparent)]
+    Expected(#[from] crate::live::expected::ExpectedError),
+    /// Reading the catalog that a database should have.
+    #[error(transparent)]
+    Snapshot(#[from] crate::live::snapshot::SnapshotError),
     /// Reading or writing a file; the text names it.
     #[error(transparent)]
     File(#[from] std::io::Error),
+}
+
+impl From<crate::git::NameError> for Error {
+    fn from(error: crate::git::NameError) -> Self {
+        Self::Usage(error.to_string())
+    }
 }
 
 impl Error {
@@ -85,16 +115,23 @@ impl Error {
             Self::Usage(_) | Self::Name(_) => Some("run-migration --help".into()),
             Self::Failed { hint, .. } => hint.clone(),
             Self::Config(error) => error.hint(),
+            Self::Git(error) => error.hint(),
+            Self::Freshness(error) => error.hint(),
             Self::Schema(error) => error.hint(),
             Self::Order(error) => Some(format!(
                 "rename {:?} so that it begins with a UTC time stamp (YYYYMMDDHHMMSS_name), if it is not applied anywhere yet",
                 error.0
             )),
+            Self::Workflow(error) => error.hint(),
             Self::Prisma(error) => error.hint(),
             Self::Process(error) => error.hint(),
             Self::Postgres(error) => error.hint(),
             Self::Replay(error) => error.hint(),
-            Self::History(_) | Self::Write(_) | Self::File(_) => None,
+            Self::Url(error) => error.hint(),
+            Self::Database(error) => error.hint(),
+            Self::Expected(error) => error.hint(),
+            Self::Snapshot(error) => error.hint(),
+            Self::Sync(_) | Self::History(_) | Self::Write(_) | Self::File(_) => None,
         }
         .map(|hint| redact(&hint))
     }

@@ -26,6 +26,7 @@ pub mod context;
 
 // The stages, in the order in which the data flows.
 pub mod freshness;
+pub mod git;
 
 pub mod schema_files;
 
@@ -36,10 +37,12 @@ pub mod postgres;
 pub mod prisma;
 
 pub mod catalog;
-
 pub mod guard;
 
 // The paths through them, and what they have to say.
+pub mod live;
+pub mod release;
+
 pub mod commands;
 pub mod report;
 
@@ -49,3 +52,4 @@ pub mod finding;
 pub mod outcome;
 pub mod process;
 pub mod redact;
+pub mod workflows;

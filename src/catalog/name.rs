@@ -16,16 +16,18 @@ impl<'de> Deserialize<'de> for Name {
         let text = String::deserialize(deserializer)?;
         let parts = Self::split(&text);
         match parts.len() {
-            1 | 2 => Ok(Self::from_parts(&parts)),
+            1 | 2 => Ok(relation(&text)),
             _ => Err(D::Error::custom(format!("{text:?} is no name: [schema.]name"))),
         }
     }
 }
 
-/// The relation or type that `text` names, whether as SQL writes it or as reports print it.
+/// The relation or type that `text` names, whether as SQL writes it or as reports print it: with its schema,
+/// as all names in a catalog are.
 #[must_use]
 pub fn relation(text: &str) -> Name {
-    Name::from_parts(&Name::split(text))
+    let name = Name::from_parts(&Name::split(text));
+    Name { schema: Some(name.schema.unwrap_or_else(|| "public".into())), ..name }
 }
 
 /// An identifier as it is safe in any SQL.

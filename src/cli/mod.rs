@@ -1,5 +1,7 @@
 //! What can be typed: clap's types. `parse` turns the arguments into them.
 
+pub mod ci;
+pub mod live;
 pub mod parse;
 
 use camino::Utf8PathBuf;
@@ -33,8 +35,19 @@ pub struct Cli {
 pub enum Command {
     /// Generate the next migration from the changed schema (the same as no subcommand at all)
     Generate(GenerateArgs),
+    /// Make the copies of schema.prisma equal to the source
+    Sync(SyncArgs),
+    /// Say where a database stands: applied, pending, failed, edited, unknown migrations
+    Status(live::StatusArgs),
+    /// Say whether code with these migrations may serve on a database: for probes and start-up checks
+    Ready(live::ReadyArgs),
+    /// Write the tables and columns that the migrations make, for `ready --snapshot`
+    Snapshot(live::SnapshotArgs),
     /// Show what would be used and why, and how to mend what is missing
     Doctor,
+    /// Print the workflows that make every pull request pass the check
+    #[command(subcommand)]
+    Ci(ci::CiCommand),
 }
 
 impl Command {
@@ -43,8 +56,19 @@ impl Command {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Generate(_) => "generate",
+            Self::Sync(_) => "sync",
+            Self::Status(_) => "status",
+            Self::Ready(_) => "ready",
+            Self::Snapshot(_) => "snapshot",
             Self::Doctor => "doctor",
+            Self::Ci(_) => "ci",
         }
+    }
+
+    /// Whether SIGTERM is this command's ordinary end, which it comes to by itself.
+    #[must_use]
+    pub const fn stops_in_order(&self) -> bool {
+        matches!(self, Self::Ready(args) if args.listen.is_some())
     }
 }
 
@@ -72,6 +96,20 @@ pub struct GenerateArgs {
     /// Print the SQL on standard output and write nothing; every gate still holds
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// Options of `sync`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SyncArgs {
+    /// Change nothing: show what differs, and exit with 4 where something does
+    #[arg(long)]
+    pub check: bool,
+    /// Stage exactly the copies in git
+    #[arg(long, conflicts_with = "check")]
+    pub stage: bool,
+    /// Throw away lines of a copy that the source never had. A human's decision
+    #[arg(long, conflicts_with = "check")]
+    pub discard: bool,
 }
 
 /// Options of every command, before or after its name.
@@ -141,6 +179,10 @@ pub enum Format {
     Human,
     /// For programs: one JSON object, on failure too
     Json,
+    /// For GitHub Actions: annotations on the files, and a summary of the step
+    Github,
+    /// For code scanning: SARIF 2.1.0
+    Sarif,
 }
 
 /// When to use colour.

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::{ArgMatches, CommandFactory, FromArgMatches, error::ErrorKind, parser::ValueSource};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, ValueEnum, error::ErrorKind, parser::ValueSource};
 
 use super::{Cli, Color, Command, Format, GenerateArgs, GlobalArgs};
 use crate::{error::Error, report::Report};
@@ -10,6 +10,8 @@ use crate::{error::Error, report::Report};
 /// What was typed, understood.
 #[derive(Debug, Clone)]
 pub struct Typed {
+    /// The words as they were typed, `run-migration` first.
+    pub line: Vec<String>,
     /// The options of every command.
     pub settings: GlobalArgs,
     /// The command.
@@ -44,7 +46,9 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Typed, Instead>
         );
         return Err(usage(&message, Some(hint), cli.global));
     }
-    Ok(Typed { settings: cli.global, command: cli.command.unwrap_or(Command::Generate(cli.generate)) })
+    let words = args.iter().skip(1).map(|word| word.to_string_lossy().into_owned());
+    let line = std::iter::once("run-migration".to_owned()).chain(words).collect();
+    Ok(Typed { line, settings: cli.global, command: cli.command.unwrap_or(Command::Generate(cli.generate)) })
 }
 
 /// The first argument of the main job that was typed before a subcommand.
@@ -97,7 +101,9 @@ fn settings_for_the_refusal(args: &[OsString]) -> GlobalArgs {
         })
     };
     GlobalArgs {
-        format: if value_of("--format") == Some("json") { Format::Json } else { Format::Human },
+        format: value_of("--format")
+            .and_then(|format| Format::from_str(format, false).ok())
+            .unwrap_or_default(),
         color: match value_of("--color") {
             Some("always") => Color::Always,
             Some("never") => Color::Never,

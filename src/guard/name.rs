@@ -6,10 +6,10 @@ use std::fmt;
 const LONGEST: usize = 63;
 
 /// The name of an object: already folded to lower case where it was not quoted, without quotes and escapes,
-/// cut where PostgreSQL cuts it. `public` and no schema at all are the same.
+/// cut where PostgreSQL cuts it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Name {
-    /// The schema; `None` for `public`.
+    /// The schema, where it is given.
     pub schema: Option<String>,
     /// The object's own name, or the table's for what belongs to a table.
     pub name: String,
@@ -23,11 +23,7 @@ impl Name {
     pub fn from_parts(parts: &[String]) -> Self {
         let mut parts = parts.iter().rev();
         let name = parts.next().map(|part| cut(part)).unwrap_or_default();
-        Self {
-            schema: parts.next().map(|part| cut(part)).filter(|schema| schema != "public"),
-            name,
-            member: None,
-        }
+        Self { schema: parts.next().map(|part| cut(part)), name, member: None }
     }
 
     /// A name without a schema.
@@ -90,11 +86,12 @@ fn cut(name: &str) -> String {
     name[..end].to_owned()
 }
 
-/// `[schema.]name[.member]`, a part quoted only where it could be misread. Capitals alone need no quotes here:
-/// what is printed is compared as it stands.
+/// `[schema.]name[.member]` without `public`, a part quoted only where it could be misread. Capitals alone need
+/// no quotes here: what is printed is compared as it stands.
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts = self.schema.iter().chain([&self.name]).chain(&self.member);
+        let schema = self.schema.iter().filter(|schema| *schema != "public");
+        let parts = schema.chain([&self.name]).chain(&self.member);
         for (index, part) in parts.enumerate() {
             if index > 0 {
                 f.write_str(".")?;

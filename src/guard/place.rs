@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::{
     Script,
+    lines::Lines,
     trace::{Held, Lock, Seen, Trace},
 };
 use crate::{
@@ -133,7 +134,8 @@ impl Places<'_> {
     #[must_use]
     pub fn finding(&self, verdict: Verdict) -> Finding {
         let range = verdict.statement.and_then(|place| self.statements.get(place)).cloned();
-        let at = range.as_ref().map(|range| position(self.script.sql, range.start));
+        let lines = Lines::of(self.script.sql);
+        let at = range.as_ref().map(|range| lines.position(self.script.sql, range.start));
         Finding {
             rule: verdict.rule,
             severity: verdict.severity,
@@ -148,25 +150,5 @@ impl Places<'_> {
             created_in: None,
             allowed: None,
         }
-    }
-}
-
-/// The line and the column of a byte, both from 1; columns count characters.
-fn position(text: &str, offset: usize) -> (u32, u32) {
-    let before = &text[..offset];
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    let number = |number| u32::try_from(number).unwrap_or(u32::MAX);
-    (number(line), number(column))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn places_are_counted_from_one_in_characters() {
-        assert_eq!(position("a", 0), (1, 1));
-        assert_eq!(position("ä b\nöx", 6), (2, 2));
     }
 }

@@ -110,7 +110,7 @@ pub async fn prove(
 /// Runs the migration as it would be deployed, and compares.
 async fn effect(migration: &Migration, target: Target<'_>) -> Result<Effect, ProofError> {
     let before = read(target).await?;
-    replay::try_migration(migration, target).await?;
+    replay::add(migration, target).await?;
     Ok(Effect::between(before, read(target).await?))
 }
 

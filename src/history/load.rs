@@ -85,6 +85,14 @@ fn migration(directory: &Utf8Path, name: String) -> Result<Migration, Box<Findin
     }
     let bytes = std::fs::read(&path)
         .map_err(|error| Box::new(integrity::unreadable(&name, &path, &error.to_string())))?;
+    from_bytes(name, path, bytes)
+}
+
+/// The migration `name` whose file at `path`, or as its reader would name it, holds `bytes`.
+///
+/// # Errors
+/// The damage, where they are no text.
+pub fn from_bytes(name: String, path: Utf8PathBuf, bytes: Vec<u8>) -> Result<Migration, Box<Finding>> {
     let checksum = checksum(&bytes);
     match String::from_utf8(bytes) {
         Ok(sql) => Ok(Migration { name, path, sql, checksum }),

@@ -2,8 +2,8 @@
 
 use nix::unistd::{Uid, User, geteuid};
 
-use super::Attempt;
-use crate::process::RunAs;
+use super::{Attempt, locate::command};
+use crate::{context::Context, process::RunAs};
 
 /// Accounts that a root may lend to the server, best first.
 const LENT: [&str; 2] = ["postgres", "nobody"];
@@ -30,6 +30,20 @@ pub(super) fn candidates(attempts: &mut Vec<Attempt>) -> Vec<RunAs> {
         Err(why) => attempts.push(rejected("another user in a user namespace".into(), why)),
     }
     accounts
+}
+
+/// Whether any of the accounts can run anything at all. Where none can, `attempts` says why.
+pub(super) async fn any_runs(context: &Context, accounts: &[RunAs], attempts: &mut Vec<Attempt>) -> bool {
+    let mut failures = Vec::new();
+    for run_as in accounts {
+        match context.processes.run(command("/bin/sh".into(), run_as).args(["-c", ":"])).await {
+            Ok(finished) if finished.success() => return true,
+            Ok(finished) => failures.push(rejected(describe(run_as), &finished.ended())),
+            Err(error) => failures.push(rejected(describe(run_as), &error.to_string())),
+        }
+    }
+    attempts.append(&mut failures);
+    false
 }
 
 /// The account as a person would name it.

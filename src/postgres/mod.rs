@@ -21,7 +21,11 @@ pub(crate) use error::describe;
 pub use error::{Attempt, Error};
 pub use server::{Role, Server};
 
-use crate::{context::Context, process::RunAs, report::progress::Stage};
+use crate::{
+    context::Context,
+    process::RunAs,
+    report::{Tool, progress::Stage},
+};
 
 /// The oldest major that the tool works with.
 pub const OLDEST_MAJOR: u32 = 14;
@@ -37,6 +41,24 @@ pub struct Installation {
     pub run_as: RunAs,
     /// Where it comes from.
     pub source: Source,
+}
+
+impl Installation {
+    /// What a report says of it.
+    #[must_use]
+    pub fn tool(&self) -> Tool {
+        let account = match &self.run_as {
+            RunAs::Myself => String::new(),
+            RunAs::User { name, .. } => format!(", run as {name}"),
+            RunAs::Namespace { .. } => ", run in a user namespace".to_owned(),
+        };
+        Tool {
+            role: "postgres",
+            version: self.version.number.clone(),
+            path: self.bin.to_string(),
+            why: format!("{}{account}", self.source.why()),
+        }
+    }
 }
 
 /// A version of PostgreSQL.
@@ -104,6 +126,9 @@ pub async fn acquire(context: &Context, major: Option<u32>, stage: &Stage) -> Re
         if let Some(found) = search.prove(&bin, Source::System, &mut attempts).await {
             return Ok(found);
         }
+    }
+    if !account::any_runs(context, &accounts, &mut attempts).await {
+        return Err(Error::NoAccount { attempts });
     }
     match context.cache_dir() {
         Ok(cache) => {

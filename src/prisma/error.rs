@@ -29,13 +29,13 @@ pub enum Error {
     #[error("Node.js {found} ({path}) is too old: {needs} needs {minimum} or newer")]
     NodeTooOld {
         /// The version that was found.
-        found: semver::Version,
+        found: String,
         /// Where it is.
         path: Utf8PathBuf,
         /// What needs a newer one.
         needs: String,
         /// The oldest that will do.
-        minimum: semver::Version,
+        minimum: String,
     },
     /// The CLI did not say which version it is.
     #[error("{path} does not tell its version{}", if said.is_empty() { String::new() } else { format!("; it said: {said}") })]

@@ -72,7 +72,11 @@ impl Search<'_> {
             None => match native::find(self.processes, self.request.environment, &script).await {
                 Some(engine) => engine,
                 None => {
-                    self.our_engine(version.major, "no native engine of this Prisma is on the disk").await?
+                    self.our_engine(
+                        version.major,
+                        "no native engine of this Prisma is on the disk that runs here",
+                    )
+                    .await?
                 }
             },
         };

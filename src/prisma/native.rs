@@ -27,7 +27,7 @@ pub(super) async fn find(
 ) -> Option<Engine> {
     for path in candidates(environment, script) {
         if let Some(version) = probe(processes, &path).await {
-            return Some(Engine { path, version, why: "the project's native engine".into() });
+            return Some(Engine { path, version, why: "the native engine of this Prisma".into() });
         }
     }
     None
@@ -54,11 +54,12 @@ fn candidates(environment: &Environment, script: &Utf8Path) -> Vec<Utf8PathBuf> 
             path.file_name().is_some_and(|name| name.starts_with(PREFIX) && !name.ends_with(".tmp"))
         }));
     }
-    if let (Some(engines), Some(home)) = (engines, environment.get("HOME")) {
-        if let Some(commit) = commit_of(&engines) {
-            let cache = Utf8Path::new(home).join(".cache/prisma/master").join(commit);
-            found.extend(entries(&cache).into_iter().map(|platform| platform.join("schema-engine")));
-        }
+    let downloads = || {
+        let commit = commit_of(engines.as_deref()?)?;
+        Some(Utf8Path::new(environment.get("HOME")?).join(".cache/prisma/master").join(commit))
+    };
+    if let Some(directory) = downloads() {
+        found.extend(entries(&directory).into_iter().map(|platform| platform.join("schema-engine")));
     }
     found.retain(|path| path.is_file());
     found

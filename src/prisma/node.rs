@@ -48,10 +48,10 @@ impl Node {
             return Ok(());
         }
         Err(Error::NodeTooOld {
-            found: self.version.clone(),
+            found: self.version.to_string(),
             path: self.path.clone(),
             needs: format!("Prisma {prisma}"),
-            minimum,
+            minimum: minimum.to_string(),
         })
     }
 }

@@ -6,10 +6,12 @@
 //! pen from before its first instruction, and a directory is announced before it is made, so there is no
 //! moment at which something could be left behind. The normal end takes the same way.
 
+mod conceal;
 mod error;
 mod invocation;
 mod namespace;
 
+pub use conceal::conceal;
 pub use error::ProcessError;
 pub use invocation::{BaseEnvironment, Finished, Invocation, RunAs};
 
@@ -51,6 +53,14 @@ const BURIAL: Duration = Duration::from_millis(5);
 #[derive(Debug, Clone)]
 pub struct Processes(Arc<Inner>);
 
+/// Makes us the parent of children's children that outlive their own, so that [`Processes::finish`] can bury them:
+/// the machine's own first process may take its time, and until then the pen would not look empty.
+fn adopt_orphans() {
+    // Where it cannot be had, the end is only slower.
+    #[cfg(target_os = "linux")]
+    let _ = nix::sys::prctl::set_child_subreaper(true);
+}
+
 #[derive(Debug)]
 struct Inner {
     pen: i32,
@@ -67,6 +77,7 @@ impl Processes {
     /// Where there is no `/bin/sh`, or the system has no processes or pipes left.
     pub fn start() -> Result<Self, ProcessError> {
         let failed = |source| ProcessError::Io { program: "/bin/sh".into(), source };
+        adopt_orphans();
         // The reaper holds the leader's leash, so that the pen's number cannot pass to somebody else while the
         // reaper still uses it.
         let (leash_end, leash) = std::io::pipe().map_err(failed)?;
@@ -172,6 +183,11 @@ impl Processes {
     pub fn spawn(&self, invocation: &Invocation) -> Result<Child, ProcessError> {
         let failed = |source| ProcessError::Io { program: invocation.program(), source };
         let (stdout, stderr) = output(invocation).map_err(failed)?;
+        // Held until the child is a member of the pen: after the reaper has looked, nobody may join.
+        let announcements = lock(&self.0.announcements);
+        if announcements.is_none() {
+            return Err(failed(over()));
+        }
         let mut command = Command::new(&invocation.program);
         command
             .args(&invocation.args)
@@ -229,7 +245,7 @@ impl Processes {
         }
         match lock(&self.0.announcements).as_mut() {
             Some(pipe) => pipe.write_all(&[path, b"\n"].concat()),
-            None => Err(std::io::Error::other("the run is already over")),
+            None => Err(over()),
         }
     }
 }
@@ -244,6 +260,10 @@ fn shell(args: &[&str], stdin: PipeReader, stdout: Stdio) -> std::io::Result<Chi
         .stderr(Stdio::null())
         .process_group(0)
         .spawn()
+}
+
+fn over() -> std::io::Error {
+    std::io::Error::other("the run is already over")
 }
 
 fn output(invocation: &Invocation) -> std::io::Result<(Stdio, Stdio)> {

@@ -15,7 +15,8 @@ in_pen() {
   case $1 in '' | *[!0-9]*) return 1 ;; esac
   if [ -e /proc/self/stat ]; then
     IFS= read -r stat <"/proc/$1/stat" || return 1
-    stat=${stat##*) }   # state, parent, group, ...
+    stat=${stat##*')'} # state, parent, group, ...
+    stat=${stat# }
     stat=${stat#* }
     stat=${stat#* }
     group=${stat%% *}
@@ -25,7 +26,7 @@ in_pen() {
   [ "$group" = "$pen" ]
 }
 
-pause() { sleep 0.02 || sleep 1; }
+pause() { sleep 0.01 || sleep 1; }
 
 # A PostgreSQL server first: on SIGQUIT it leaves at once and leaks nothing, on SIGKILL it would leak
 # shared memory.
@@ -38,15 +39,15 @@ kill -TERM "-$pen"
 
 # Two seconds to go in peace (a git that is told to go removes its lock files), then no choice.
 tries=0
-while kill -0 "-$pen" && [ "$tries" -lt 100 ]; do
+while kill -0 "-$pen" && [ "$tries" -lt 200 ]; do
   tries=$((tries + 1))
   pause
 done
-if [ "$tries" -ge 100 ]; then kill -KILL "-$pen"; fi
+if [ "$tries" -ge 200 ]; then kill -KILL "-$pen"; fi
 
 for dir do
   tries=0
-  while rm -rf -- "$dir"; [ -e "$dir" ] && [ "$tries" -lt 100 ]; do
+  while rm -rf -- "$dir"; [ -e "$dir" ] && [ "$tries" -lt 200 ]; do
     tries=$((tries + 1))
     pause
   done

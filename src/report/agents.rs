@@ -2,6 +2,11 @@
 
 use crate::outcome::Outcome;
 
+/// What an agent is told when a database is not what the code expects.
+pub const DATABASE: &str = "AI AGENTS / ASSISTANTS: stop here. Show this to a human and wait for their decision. Do not deploy, resolve, \
+     baseline, reset or otherwise change this database on your own, and do not edit migration files to match it: \
+     what becomes of its data is not yours to decide.";
+
 /// What an agent is told when a run ends in `outcome`; `None` where nothing was refused.
 #[must_use]
 pub const fn notice(outcome: Outcome) -> Option<&'static str> {

@@ -6,8 +6,9 @@ use std::{
 };
 
 use super::{
-    Report, human, json,
+    Report, github, human, json,
     progress::{Mode, Progress},
+    sarif,
 };
 use crate::{
     cli::{Color, Format, GlobalArgs},
@@ -49,18 +50,37 @@ pub fn text(text: &clap::builder::StyledStr) -> ExitCode {
 
 /// Writes the report as `settings` has it and gives the exit code.
 #[must_use]
-pub fn report(report: &Report, settings: &GlobalArgs) -> ExitCode {
+pub fn report(report: &Report, settings: &GlobalArgs, environment: &Environment) -> ExitCode {
     match settings.color {
         Color::Auto => {}
         Color::Always => anstream::ColorChoice::Always.write_global(),
         Color::Never => anstream::ColorChoice::Never.write_global(),
     }
-    err(&human::render(report, settings));
+    // The runner of GitHub Actions obeys what looks like a command in either stream.
+    let is_obeyed = environment.is_on("GITHUB_ACTIONS") || settings.format == Format::Github;
+    let said = human::render(report, settings);
+    err(&if is_obeyed { github::harmless(&said) } else { said });
     match settings.format {
+        Format::Json if is_obeyed => out(&github::harmless_json(&json::render(report))),
         Format::Json => out(&json::render(report)),
+        Format::Sarif if is_obeyed => out(&github::harmless_json(&sarif::render(report))),
+        Format::Sarif => out(&sarif::render(report)),
         Format::Human => out(report.result.as_deref().unwrap_or_default()),
+        Format::Github => {
+            out(&github::render(report));
+            summarise(report, environment);
+        }
     }
     ExitCode::from(report.outcome.exit_code())
+}
+
+/// Adds the summary to the step's, where the runner takes one. Without it the run is what it is.
+fn summarise(report: &Report, environment: &Environment) {
+    let Some(path) = environment.get("GITHUB_STEP_SUMMARY") else { return };
+    let opened = fs_err::OpenOptions::new().append(true).create(true).open(path);
+    if let Err(error) = opened.and_then(|mut file| file.write_all(github::summary(report).as_bytes())) {
+        err(&github::harmless(&format!("the step's summary could not be written: {error}\n")));
+    }
 }
 
 /// A reader that has gone away is no error.

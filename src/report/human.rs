@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Report, agents};
+use super::Report;
 use crate::{
     cli::GlobalArgs,
     finding::{Finding, Severity},
@@ -21,6 +21,13 @@ pub fn render(report: &Report, settings: &GlobalArgs) -> String {
         Outcome::RefusedStale => banner(&mut out, "STALE BRANCH", &stale(report)),
         Outcome::RefusedDestructive => {
             banner(&mut out, "DESTRUCTIVE MIGRATION DETECTED", &destructive(report))
+        }
+        // The answer is the result on standard output; a probe's log has room for that and nothing else.
+        Outcome::RefusedOutOfSync if report.database.is_some() => {
+            notes(&mut out, report);
+            if !settings.quiet && report.hint.is_some() {
+                closing(&mut out, report);
+            }
         }
         Outcome::RefusedOutOfSync => banner(&mut out, "OUT OF SYNC", &out_of_sync(report)),
         Outcome::Interrupted(interrupt) => line(&mut out, interrupted(interrupt)),
@@ -62,10 +69,14 @@ fn remarks(report: &Report) -> String {
     }
     let open = report.findings.iter().filter(|finding| finding.allowed.is_none());
     out.push_str(&findings(open.filter(|finding| finding.severity > Severity::Info)));
-    for note in &report.notes {
-        line(&mut out, note);
-    }
+    notes(&mut out, report);
     out
+}
+
+fn notes(out: &mut String, report: &Report) {
+    for note in &report.notes {
+        line(out, note);
+    }
 }
 
 fn stale(report: &Report) -> String {
@@ -115,7 +126,7 @@ fn destructive(report: &Report) -> String {
 
 /// The paragraph to agents, and below it, never above, the way on.
 fn closing(out: &mut String, report: &Report) {
-    let notice = agents::notice(report.outcome).unwrap_or_default();
+    let notice = report.agent_notice().unwrap_or_default();
     let hint = report.hint.as_deref().unwrap_or_default();
     for paragraph in [notice, hint].into_iter().filter(|paragraph| !paragraph.is_empty()) {
         line(out, "");

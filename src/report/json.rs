@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Report, agents};
+use super::Report;
 
 /// The version of the JSON's shape; raised when a field changes its meaning or goes away.
 pub const VERSION: u32 = 1;
@@ -23,6 +23,9 @@ pub fn render(report: &Report) -> String {
     if let Some(freshness) = &report.freshness {
         put("freshness", json!(freshness));
     }
+    if let Some(database) = &report.database {
+        put("database", json!(database));
+    }
     put("toolchain", json!(report.toolchain));
     let timings: Map<String, Value> =
         report.timings.iter().map(|(stage, took)| ((*stage).to_owned(), json!(took.as_millis()))).collect();
@@ -35,7 +38,7 @@ pub fn render(report: &Report) -> String {
         put("hint", json!(hint));
     }
     put("requires_human", json!(report.outcome.is_refusal()));
-    if let Some(notice) = agents::notice(report.outcome) {
+    if let Some(notice) = report.agent_notice() {
         put("agent_notice", json!(notice));
     }
     format!("{:#}\n", Value::Object(object))

@@ -2,16 +2,28 @@
 
 pub mod agents;
 pub mod emit;
+pub mod github;
 pub mod human;
 pub mod json;
+pub mod markdown;
 pub mod progress;
+pub mod sarif;
 
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
 use serde::Serialize;
 
-use crate::{error::Error, finding::Finding, freshness::Freshness, outcome::Outcome};
+use crate::{
+    error::Error,
+    finding::Finding,
+    freshness::Freshness,
+    live::{
+        catalog::{Gap, Retyped},
+        state::State,
+    },
+    outcome::Outcome,
+};
 
 /// The result of one command.
 #[derive(Debug, Clone)]
@@ -26,6 +38,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// What became of the question whether the branch is up to date.
     pub freshness: Option<Freshness>,
+    /// What is true about the database that was asked.
+    pub database: Option<Database>,
     /// The programs that did the work.
     pub toolchain: Vec<Tool>,
     /// How long each stage took, in the order they ran.
@@ -38,6 +52,8 @@ pub struct Report {
     pub hint: Option<String>,
     /// What a person gets on standard output.
     pub result: Option<String>,
+    /// The way from the repository's root to the project's, for outputs that name files from the former.
+    pub prefix: Utf8PathBuf,
 }
 
 /// A generated migration.
@@ -51,6 +67,31 @@ pub struct Migration {
     pub sql: String,
     /// Lower-case hex SHA-256 of the file: Prisma's checksum.
     pub sha256: String,
+}
+
+/// The answer of a database that is not ours.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Database {
+    /// `host:port/database`, or the socket's directory in place of the host.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub place: String,
+    /// The schema that Prisma works in.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub schema: String,
+    /// Whether the code may serve on it, where that was the question.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ready: Option<bool>,
+    /// The answer in one line.
+    pub line: String,
+    /// Its ledger against the history; absent where it did not answer.
+    #[serde(flatten)]
+    pub state: Option<State>,
+    /// The tables and columns that the code expects and it lacks.
+    pub missing: Vec<Gap>,
+    /// The columns that it has with another type.
+    pub retyped: Vec<Retyped>,
+    /// What a human should know although the code may serve, a phrase each.
+    pub warnings: Vec<String>,
 }
 
 /// One program that took part, and why this one.
@@ -78,19 +119,39 @@ impl Report {
             migration: None,
             findings: Vec::new(),
             freshness: None,
+            database: None,
             toolchain: Vec::new(),
             timings: Vec::new(),
             notes: Vec::new(),
             error: None,
             hint: None,
             result: None,
+            prefix: Utf8PathBuf::new(),
         }
     }
 
-    /// The report of a run that met `error`.
+    /// The report of a run that met `error` before there was anything else to say.
     #[must_use]
     pub fn of_error(command: &'static str, error: &Error) -> Self {
-        Self { error: Some(error.text()), hint: error.next_step(), ..Self::new(command, error.outcome()) }
+        let mut report = Self::new(command, error.outcome());
+        report.fail(error);
+        report
+    }
+
+    /// The run met `error`; what was said so far stays.
+    pub fn fail(&mut self, error: &Error) {
+        self.outcome = error.outcome();
+        self.error = Some(error.text());
+        self.hint = error.next_step();
+    }
+
+    /// What an AI agent is told, where a human has to decide.
+    #[must_use]
+    pub const fn agent_notice(&self) -> Option<&'static str> {
+        match (&self.database, self.outcome) {
+            (Some(_), Outcome::RefusedOutOfSync) => Some(agents::DATABASE),
+            (_, outcome) => agents::notice(outcome),
+        }
     }
 
     /// The findings that stop the run.

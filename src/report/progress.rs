@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::github::harmless;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// How much is shown on standard error.
@@ -26,6 +27,13 @@ impl Progress {
     #[must_use]
     pub const fn new(mode: Mode) -> Self {
         Self { mode }
+    }
+
+    /// Says what `name`, a noun of at most ten letters, came to: for what goes on for ever.
+    pub fn say(&self, name: &str, result: &str) {
+        if self.mode != Mode::Silent {
+            write(format_args!("{name:<10}  {result}\n"));
+        }
     }
 
     /// Begins the stage `name`, a noun of at most ten letters.
@@ -79,12 +87,7 @@ impl Stage {
         let took = self.started.elapsed();
         self.bar.finish_and_clear();
         if self.mode != Mode::Silent {
-            // A closed standard error is no reason to stop.
-            let mut stderr = anstream::stderr().lock();
-            let _ = std::io::Write::write_fmt(
-                &mut stderr,
-                format_args!("{:<10}  {result}  ({:.2} s)\n", self.name, took.as_secs_f64()),
-            );
+            write(format_args!("{:<10}  {}  ({:.2} s)\n", self.name, harmless(result), took.as_secs_f64()));
         }
         (self.name, took)
     }
@@ -94,6 +97,11 @@ impl Drop for Stage {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }
+}
+
+/// A closed standard error is no reason to stop.
+fn write(text: std::fmt::Arguments<'_>) {
+    let _ = std::io::Write::write_fmt(&mut anstream::stderr().lock(), text);
 }
 
 #[expect(clippy::unwrap_used, reason = "literal templates")]

@@ -9,33 +9,44 @@ use run_migration::{
         Script,
         proof::{Proof, prove},
     },
-    history::{Migration, checksum, replay::Target},
+    history::{
+        History, Migration, checksum,
+        replay::{Target, replay},
+    },
 };
 
 use crate::support::server::{database, server};
 
 /// What is proved of the migration `sql` upon the history `before`.
 pub async fn proved(before: &str, sql: &str) -> Proof {
-    proved_on(&database(before).await, sql).await
+    let history = History {
+        directory: "migrations".into(),
+        migrations: vec![migration("20260101000000_before", before)],
+    };
+    let name = database("").await;
+    replay(&history, target(&name), |_| {}).await.unwrap();
+    proved_on(&name, sql).await
+}
+
+fn migration(name: &str, sql: &str) -> Migration {
+    let (path, checksum) = ("migration.sql".into(), checksum(sql.as_bytes()));
+    Migration { name: name.into(), path, sql: sql.into(), checksum }
+}
+
+fn target(database: &str) -> Target<'_> {
+    Target {
+        server: server(),
+        database,
+        replay_as: ReplayAs::Owner,
+        now: jiff::Timestamp::UNIX_EPOCH,
+        limit: Duration::from_secs(30),
+    }
 }
 
 /// What is proved of the migration `sql` upon the database `name`.
 pub async fn proved_on(name: &str, sql: &str) -> Proof {
-    let migration = Migration {
-        name: "20260101000000_x".into(),
-        path: "migration.sql".into(),
-        sql: sql.into(),
-        checksum: checksum(sql.as_bytes()),
-    };
-    let target = Target {
-        server: server(),
-        database: name,
-        replay_as: ReplayAs::Owner,
-        now: jiff::Timestamp::UNIX_EPOCH,
-        limit: Duration::from_secs(30),
-    };
     let script = Script { file: Some("migration.sql".into()), sql };
-    prove(&migration, script, target).await.unwrap()
+    prove(&migration("20260102000000_x", sql), script, target(name)).await.unwrap()
 }
 
 fn told(findings: &[Finding]) -> Vec<String> {

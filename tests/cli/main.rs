@@ -1,7 +1,23 @@
 //! The command line from outside, with real parts: PostgreSQL, Prisma, git.
+#![expect(unreachable_pub, reason = "helpers are shared by the modules of this one binary")]
+#![expect(clippy::unwrap_used, reason = "a helper that cannot help fails its test")]
+#![expect(clippy::disallowed_methods, reason = "tests run programs and read the environment as a user does")]
 
 mod catalog;
+mod corpus;
 mod data;
 mod docs;
 mod effect;
+mod endings;
+mod freshness;
+mod generate;
+mod live;
+mod outputs;
+mod postgres;
+mod postgres_install;
+mod prisma;
+mod process;
+mod replay;
+mod replay_order;
 mod support;
+mod sync;

@@ -65,7 +65,7 @@ pub(super) enum Broken {
     /// PostgreSQL refused a statement after `completed` others, or the connection broke.
     Sql { completed: usize, source: tokio_postgres::Error },
     /// It did not end in time.
-    Timeout { completed: usize, waiting: Option<String> },
+    Timeout { stopped: Option<(usize, tokio_postgres::Error)>, waiting: Option<String> },
     /// It began a transaction and did not end it.
     OpenTransaction,
     /// The file holds a byte that SQL cannot hold.
@@ -96,9 +96,9 @@ impl Broken {
                 None => (failure.what, failure.hint) = without_answer(source),
             },
             Self::Timeout { waiting, .. } => {
-                let waiting = waiting.as_ref().map(|event| format!(", and is waiting for {event}"));
+                let waiting = waiting.as_ref().map(|event| format!(", it was waiting for {event}"));
                 failure.what = format!(
-                    "the statement is not done after {} s{}",
+                    "the migration is not done after {} s{}",
                     target.limit.as_secs(),
                     waiting.unwrap_or_default()
                 );
@@ -129,7 +129,10 @@ impl Broken {
     fn place(&self, sql: &str) -> Option<Place> {
         match self {
             Self::Sql { completed, source } => place::of_error(sql, *completed, source.as_db_error()),
-            Self::Timeout { completed, .. } => place::of_error(sql, *completed, None),
+            Self::Timeout { stopped, .. } => {
+                let (completed, source) = stopped.as_ref()?;
+                place::of_error(sql, *completed, source.as_db_error())
+            }
             Self::NulByte { offset } => {
                 Some(Place { line: place::line_of(sql, *offset), statement: String::new() })
             }

@@ -37,6 +37,11 @@ impl Ledger {
     /// Makes the empty ledger.
     pub(super) async fn create(client: Client) -> Result<Self, Error> {
         client.batch_execute(TABLE).await?;
+        Self::open(client).await
+    }
+
+    /// The ledger that is there already.
+    pub(super) async fn open(client: Client) -> Result<Self, Error> {
         let (begin, finish) = tokio::try_join!(client.prepare(BEGIN), client.prepare(FINISH))?;
         Ok(Self { client, begin, finish })
     }
@@ -55,8 +60,8 @@ impl Ledger {
     }
 
     /// What another session waits for, as PostgreSQL names it: `Lock advisory`, `Timeout PgSleep`.
-    pub(super) async fn waiting(&self, backend: Option<i32>) -> Option<String> {
-        let row = self.client.query_opt(WAITING, &[&backend?]).await.ok()??;
+    pub(super) async fn waiting(&self, backend: i32) -> Option<String> {
+        let row = self.client.query_opt(WAITING, &[&backend]).await.ok()??;
         Some(format!("{} {}", row.get::<_, Option<&str>>(0)?, row.get::<_, Option<&str>>(1)?))
     }
 }

@@ -1,51 +1,64 @@
 //! The one session that all migrations run in, as they do in Prisma's own deployment: what one of them sets,
 //! the next one finds.
 
-use std::pin::pin;
+use std::{pin::pin, time::Duration};
 
 use futures_util::TryStreamExt;
-use tokio_postgres::{Client, SimpleQueryMessage};
+use tokio_postgres::{CancelToken, Client, NoTls, SimpleQueryMessage, error::SqlState};
 
-use super::failure::Broken;
+use super::{failure::Broken, ledger::Ledger};
 use crate::history::Migration;
 
 /// Asked after each migration. In an open transaction time stands still; fully qualified, because the search
 /// path may be anything by now.
-const STATE: &str = "SELECT pg_catalog.now() OPERATOR(pg_catalog.=) pg_catalog.statement_timestamp(), \
-                     pg_catalog.pg_backend_pid()";
+const STATE: &str = "SELECT pg_catalog.now() OPERATOR(pg_catalog.=) pg_catalog.statement_timestamp()";
+
+/// How long the server may take to stop what it was told to stop.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// A session that migrations run in.
 pub(super) struct Session {
     client: Client,
+    canceller: CancelToken,
+    backend: i32,
     /// How many statements of the current migration are done.
     completed: usize,
-    backend: Option<i32>,
 }
 
 impl Session {
-    pub(super) fn new(client: Client) -> Self {
-        Self { client, completed: 0, backend: None }
+    pub(super) async fn new(client: Client) -> Result<Self, tokio_postgres::Error> {
+        let backend = client.query_one("SELECT pg_backend_pid()", &[]).await?.get(0);
+        Ok(Self { canceller: client.cancel_token(), client, backend, completed: 0 })
     }
 
-    /// How many statements of the current migration are done.
-    pub(super) const fn completed(&self) -> usize {
-        self.completed
-    }
-
-    /// The process id of the session's backend, once it is known.
-    pub(super) const fn backend(&self) -> Option<i32> {
-        self.backend
-    }
-
-    /// Runs the whole file as one simple query: one transaction, unless the file says otherwise.
-    pub(super) async fn apply(&mut self, migration: &Migration) -> Result<(), Broken> {
-        self.completed = 0;
-        if self.backend.is_none() {
-            self.check_state().await?;
+    /// Runs the whole file as one simple query: one transaction, unless the file says otherwise. What is not
+    /// done after `limit` is stopped; `ledger`, from its own session, finds out what it was waiting for.
+    pub(super) async fn apply(
+        &mut self,
+        migration: &Migration,
+        limit: Duration,
+        ledger: &Ledger,
+    ) -> Result<(), Broken> {
+        let (backend, canceller) = (self.backend, self.canceller.clone());
+        let mut run = pin!(self.run_alone(migration));
+        if let Ok(outcome) = tokio::time::timeout(limit, &mut run).await {
+            return outcome;
         }
+        let waiting = ledger.waiting(backend).await;
+        let _ = tokio::time::timeout(GRACE, canceller.cancel_query(NoTls)).await;
+        // Only now the server says which statements were done.
+        let stopped = match tokio::time::timeout(GRACE, run).await {
+            Ok(Err(Broken::Sql { completed, source })) => Some((completed, source)),
+            _ => None,
+        };
+        Err(Broken::Timeout { stopped, waiting })
+    }
+
+    async fn run_alone(&mut self, migration: &Migration) -> Result<(), Broken> {
         if let Some(offset) = migration.sql.find('\0') {
             return Err(Broken::NulByte { offset });
         }
+        self.completed = 0;
         self.run(&migration.sql).await.map_err(|source| Broken::Sql { completed: self.completed, source })?;
         self.check_state().await
     }
@@ -60,23 +73,16 @@ impl Session {
         Ok(())
     }
 
-    async fn check_state(&mut self) -> Result<(), Broken> {
+    async fn check_state(&self) -> Result<(), Broken> {
         match self.client.simple_query(STATE).await {
             Ok(messages) => {
-                let row = messages.iter().find_map(|message| match message {
-                    SimpleQueryMessage::Row(row) => Some(row),
-                    _ => None,
+                let is_new = messages.iter().any(|message| match message {
+                    SimpleQueryMessage::Row(row) => row.get(0) == Some("t"),
+                    _ => false,
                 });
-                self.backend = row.and_then(|row| row.get(1)?.parse().ok());
-                if row.is_some_and(|row| row.get(0) == Some("t")) {
-                    Ok(())
-                } else {
-                    Err(Broken::OpenTransaction)
-                }
+                if is_new { Ok(()) } else { Err(Broken::OpenTransaction) }
             }
-            Err(source)
-                if source.code() == Some(&tokio_postgres::error::SqlState::IN_FAILED_SQL_TRANSACTION) =>
-            {
+            Err(source) if source.code() == Some(&SqlState::IN_FAILED_SQL_TRANSACTION) => {
                 Err(Broken::OpenTransaction)
             }
             Err(source) => Err(Broken::Sql { completed: self.completed, source }),

@@ -1,4 +1,10 @@
 //! Running the tool as a user would, without anything of this machine's user.
 
+pub mod corpus;
+pub mod git;
+pub mod live;
+pub mod postgres;
+pub mod prisma;
+pub mod project;
 pub mod run;
 pub mod server;

@@ -3,6 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
+    sync::LazyLock,
 };
 
 /// Variables that would change what the tool does; the rest, such as PATH, proxies and certificates, stays.
@@ -49,6 +50,12 @@ pub fn hermetic(program: impl AsRef<std::ffi::OsStr>, directory: &Path) -> Comma
     command
 }
 
+/// The documented shape of `--format json`.
+static SCHEMA: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
+    let schema = serde_json::from_str(include_str!("../../../docs/report.schema.json")).unwrap();
+    jsonschema::validator_for(&schema).unwrap()
+});
+
 /// How a run of the tool ended.
 #[derive(Debug)]
 pub struct Ended {
@@ -87,10 +94,16 @@ impl Ended {
         self
     }
 
-    /// Standard output as JSON.
+    /// Standard output as JSON, which must be as it is documented.
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
+        let report =
+            serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout));
+        if let Err(error) = SCHEMA.validate(&report) {
+            panic!("{} at {}: {report:#}", error, error.instance_path());
+        }
+        assert_eq!(report["exit_code"], self.code);
+        report
     }
 }
 

@@ -1,0 +1,70 @@
+//! `run-migration ci`: workflows for the repository's layout.
+
+use crate::{
+    cli::ci::{CiCommand, GithubArgs},
+    config::Project,
+    context::Context,
+    error::Error,
+    outcome::Outcome,
+    report::Report,
+    workflows::{self, Placed, Source, Workflow},
+};
+
+/// Prints or writes the workflows.
+///
+/// # Errors
+/// Where there is no project, or a workflow cannot be made or written.
+pub(super) fn run(context: &Context, command: &CiCommand) -> Result<Report, Error> {
+    let CiCommand::Github(args) = command;
+    let project = Project::find(context)?;
+    let config = context.settings.config.as_ref().map(|config| context.absolute(config));
+    let source = source(args);
+    let workflows = workflows::render(&project, config.as_deref(), &source)?;
+    let mut report = Report::new("ci", Outcome::Passed);
+    report.notes = notes(&project, &source);
+    report.result = Some(if args.write {
+        let placed = workflows::place(&context.processes, &project.repository(), &workflows)?;
+        placed.iter().map(|placed| told(&project, placed)).collect()
+    } else {
+        printed(&workflows)
+    });
+    Ok(report)
+}
+
+/// What was typed, else where this tool says that it comes from.
+fn source(args: &GithubArgs) -> Source {
+    let own = Some(env!("CARGO_PKG_REPOSITORY")).filter(|url| !url.is_empty()).map(str::to_owned);
+    Source { repository: args.tool_repository.clone().or(own), revision: args.tool_revision.clone() }
+}
+
+fn notes(project: &Project, source: &Source) -> Vec<String> {
+    let mut notes = Vec::new();
+    if !source.is_known() {
+        notes.push(
+            "Fill in TOOL_REPOSITORY and TOOL_REVISION at the top of each workflow, or name them with \
+             --tool-repository and --tool-revision: until then every run of them ends with an error."
+                .into(),
+        );
+    }
+    if project.copies.is_empty() {
+        notes.push(
+            "The schema has no copies, so there is no workflow that synchronises them, and none that may write."
+                .into(),
+        );
+    }
+    notes
+}
+
+/// YAML documents, one after the other.
+fn printed(workflows: &[Workflow]) -> String {
+    workflows.iter().map(|workflow| workflow.text.as_str()).collect::<Vec<_>>().join("---\n")
+}
+
+fn told(project: &Project, placed: &Placed) -> String {
+    let repository = project.repository();
+    let relative = |path: &camino::Utf8Path| path.strip_prefix(&repository).unwrap_or(path).to_string();
+    match placed {
+        Placed::Written(path) => format!("{}\n", relative(path)),
+        Placed::Unchanged(path) => format!("{} (unchanged)\n", relative(path)),
+    }
+}

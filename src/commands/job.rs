@@ -1,0 +1,215 @@
+//! A run at work: the stages that several commands go through, each with its line in the report.
+
+use std::cell::RefCell;
+
+use camino::Utf8Path;
+
+use crate::{
+    config::Project,
+    context::Context,
+    error::Error,
+    finding::Finding,
+    freshness,
+    git::Git,
+    history::{self, History, replay},
+    outcome::Outcome,
+    postgres::{self, Role, Server},
+    prisma,
+    report::{Report, Tool, progress::Stage},
+    schema_files::Copies,
+};
+
+/// The database that the history is replayed into.
+const DATABASE: &str = "history";
+
+/// What ends the story before its end.
+pub(super) enum Stop {
+    /// A gate refused.
+    Refused(Outcome),
+    /// The work could not be done.
+    Failed(Error),
+}
+
+impl<E: Into<Error>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// A project being worked on, and what there is to say of it so far.
+pub(super) struct Job<'a> {
+    pub(super) context: &'a Context,
+    pub(super) project: &'a Project,
+    pub(super) report: RefCell<Report>,
+}
+
+impl<'a> Job<'a> {
+    pub(super) fn new(context: &'a Context, project: &'a Project, command: &'static str) -> Self {
+        Self { context, project, report: RefCell::new(Report::new(command, Outcome::Passed)) }
+    }
+
+    /// The report of a job that came to `end`.
+    pub(super) fn report(self, end: Result<Outcome, Stop>) -> Report {
+        let mut report = self.report.into_inner();
+        match end {
+            Ok(outcome) | Err(Stop::Refused(outcome)) => report.outcome = outcome,
+            Err(Stop::Failed(error)) => report.fail(&error),
+        }
+        report
+    }
+
+    /// Refuses a branch that is behind its base. Without a request, a human skips the question.
+    pub(super) async fn freshness(&self, request: Option<&freshness::Request>) -> Result<(), Stop> {
+        let Some(request) = request else {
+            self.note("The freshness check was skipped: --skip-freshness-check");
+            return Ok(());
+        };
+        let stage = self.context.progress.stage("freshness");
+        let freshness = freshness::check(&self.git(), request).await?;
+        self.done(stage.done(&freshness.summary()));
+        let is_stale = freshness.is_stale();
+        self.report.borrow_mut().freshness = Some(freshness);
+        if is_stale { Err(Stop::Refused(Outcome::RefusedStale)) } else { Ok(()) }
+    }
+
+    /// Refuses copies of the schema that differ from the source.
+    pub(super) async fn copies(&self) -> Result<(), Stop> {
+        let stage = self.context.progress.stage("copies");
+        let differences = Copies::new(&self.project.root, &self.project.schema, &self.project.copies)
+            .with_left_out(&self.git())
+            .await
+            .compare()?;
+        let source = self.project.relative(&self.project.schema);
+        self.done(stage.done(&match (self.project.copies.len(), differences.len()) {
+            (0, _) => format!("{source} has none"),
+            (count, 0) => format!("{count} equal {source}"),
+            (count, different) => format!("{different} of {count} differ from {source}"),
+        }));
+        self.refuse_damage(differences)
+    }
+
+    /// Reads the history and refuses a damaged one.
+    pub(super) fn history(&self) -> Result<History, Stop> {
+        let stage = self.context.progress.stage("history");
+        let loaded = history::load::load(&self.project.migrations)?;
+        let migrations = &loaded.history.migrations;
+        let newest =
+            migrations.last().map(|newest| format!(", the newest {}", newest.name)).unwrap_or_default();
+        self.done(stage.done(&format!("{} migrations{newest}", migrations.len())));
+        self.refuse_damage(loaded.damages)?;
+        Ok(loaded.history)
+    }
+
+    /// Starts the temporary server.
+    pub(super) async fn postgres(&self) -> Result<Server, Stop> {
+        let stage = self.context.progress.stage("postgres");
+        stage.doing("looking for PostgreSQL");
+        let installation = postgres::acquire(self.context, self.project.postgres_major, &stage).await?;
+        stage.doing("starting");
+        let server = Server::start(self.context, &installation).await?;
+        self.took_part(stage, vec![installation.tool()]);
+        Ok(server)
+    }
+
+    /// Applies the history to an empty database.
+    pub(super) async fn replay(&self, server: &Server, history: &History) -> Result<(), Stop> {
+        let stage = self.context.progress.stage("replay");
+        server.create_database(DATABASE, self.role()).await?;
+        stage.steps(history.migrations.len());
+        let target = replay::Target {
+            server,
+            database: DATABASE,
+            replay_as: self.project.replay_as,
+            now: self.context.now,
+            limit: self.context.settings.step_timeout(),
+        };
+        replay::replay(history, target, |migration| stage.step(&migration.name)).await?;
+        self.done(stage.done(&format!("{} migrations applied", history.migrations.len())));
+        Ok(())
+    }
+
+    /// Asks Prisma what the schema has and the database lacks.
+    pub(super) async fn diff(&self, server: &Server) -> Result<Option<String>, Stop> {
+        let Context { processes, environment, settings, cwd, .. } = self.context;
+        let stage = self.context.progress.stage("diff");
+        stage.doing("looking for Prisma");
+        let explicit = settings.prisma.as_ref().map(|path| self.context.absolute(path));
+        let search = prisma::LocateRequest {
+            project: self.project,
+            explicit: explicit.as_deref().or(self.project.prisma.as_deref()),
+            environment,
+            cwd,
+            cache: &self.context.cache_dir()?,
+            timeout: settings.step_timeout(),
+        };
+        let toolchain = prisma::locate(processes, &search).await?;
+        stage.doing("prisma migrate diff");
+        // Below the server's directory, what a killed machine leaves is swept with it.
+        let work = processes.temporary_directory(server.socket_directory(), "prisma-")?;
+        let question = prisma::DiffRequest {
+            database_url: &server.prisma_url(DATABASE, self.role()),
+            schema: &self.project.schema,
+            work_dir: Utf8Path::from_path(work.path()).unwrap_or(server.socket_directory()),
+            timeout: settings.step_timeout(),
+        };
+        let diff = prisma::diff(processes, &toolchain, &question).await?;
+        toolchain.notes().iter().for_each(|note| self.note(note));
+        self.took_part(stage, toolchain.tools());
+        Ok(match diff {
+            prisma::Diff::Empty => None,
+            prisma::Diff::Script(sql) => Some(sql),
+        })
+    }
+
+    pub(super) fn refuse_damage(&self, findings: Vec<Finding>) -> Result<(), Stop> {
+        if findings.is_empty() {
+            return Ok(());
+        }
+        let findings = findings.into_iter().map(|finding| self.project.localise(finding));
+        self.report.borrow_mut().findings.extend(findings);
+        Err(Stop::Refused(Outcome::RefusedOutOfSync))
+    }
+
+    pub(super) fn git(&self) -> Git {
+        self.context.git(&self.project.root)
+    }
+
+    pub(super) fn role(&self) -> Role {
+        Role::from(self.project.replay_as)
+    }
+
+    /// The stage is over, and these programs did its work.
+    pub(super) fn took_part(&self, stage: Stage, tools: Vec<Tool>) {
+        let lines: Vec<_> =
+            tools.iter().map(|tool| format!("{} {}, {}", tool.role, tool.version, tool.why)).collect();
+        self.done(stage.done(&lines.join("\n            ")));
+        self.report.borrow_mut().toolchain.extend(tools);
+    }
+
+    pub(super) fn done(&self, timing: (&'static str, std::time::Duration)) {
+        self.report.borrow_mut().timings.push(timing);
+    }
+
+    pub(super) fn note(&self, note: &str) {
+        self.report.borrow_mut().notes.push(note.to_owned());
+    }
+}
+
+/// Runs both at once. What stops the first counts before what stops the second, whichever is sooner.
+pub(super) async fn in_order<T>(
+    first: impl Future<Output = Result<(), Stop>>,
+    second: impl Future<Output = Result<T, Stop>>,
+) -> Result<T, Stop> {
+    tokio::pin!(first, second);
+    tokio::select! {
+        biased;
+        verdict = &mut first => {
+            verdict?;
+            second.await
+        }
+        result = &mut second => {
+            first.await?;
+            result
+        }
+    }
+}

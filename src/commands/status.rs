@@ -1,0 +1,180 @@
+//! `status`: where a database stands against a history.
+
+use std::fmt::Write;
+
+use super::subject;
+use crate::{
+    cli::live::StatusArgs,
+    context::Context,
+    error::Error,
+    live::{
+        connect::Database,
+        ledger::Ledger,
+        observe::Observer,
+        state::{self, Standing, State},
+    },
+    outcome::Outcome,
+    report::{self, Report},
+};
+
+/// Answers the question.
+///
+/// # Errors
+/// Where the database or the history cannot be read.
+pub(super) async fn run(context: &Context, args: &StatusArgs) -> Result<Report, Error> {
+    let mut report = Report::new("status", Outcome::Passed);
+    let target = subject::target(context, &args.database, &mut report)?;
+    let history = subject::expected(context, args.database.migrations.as_deref()).await?;
+    let stage = context.progress.stage("database");
+    let database = Database::connect(&target, context.settings.step_timeout()).await?;
+    let limit = subject::answer_limit(context, &target);
+    let ledger = Observer::new(target.schema.clone(), None, limit).look(&database).await?.ledger;
+    database.close().await;
+    report.timings.push(stage.done(&target.place));
+    let state = state::compare(&ledger, &history);
+    let line = headline(&state, &ledger);
+    if !is_up_to_date(&state) {
+        report.outcome = Outcome::RefusedOutOfSync;
+        report.hint = hint(state.standing).map(ToOwned::to_owned);
+    }
+    report.result = Some(format!("{line}\n{}", details(&target.place, &target.schema, &state)));
+    report.database = Some(report::Database {
+        place: target.place,
+        schema: target.schema,
+        ready: None,
+        line,
+        state: Some(state),
+        missing: Vec::new(),
+        retyped: Vec::new(),
+        warnings: Vec::new(),
+    });
+    Ok(report)
+}
+
+/// Where nothing is expected there is nothing that a database without a ledger could lack.
+fn is_up_to_date(state: &State) -> bool {
+    match state.standing {
+        Standing::UpToDate => true,
+        Standing::NotManaged | Standing::Empty => state.pending.is_empty(),
+        _ => false,
+    }
+}
+
+fn headline(state: &State, ledger: &Ledger) -> String {
+    let tables = match ledger {
+        Ledger::Absent { tables: 1 } => "1 table",
+        Ledger::Absent { tables } => &format!("{tables} tables"),
+        Ledger::Present(_) => "",
+    };
+    let (pending, extra) = (count(state.pending.len()), count(state.not_in_directory.len()));
+    match state.standing {
+        Standing::UpToDate => format!("up to date: {} applied", count(state.applied.len())),
+        Standing::Behind => format!("behind: {pending} pending"),
+        Standing::Ahead => format!("ahead: the directory does not hold {extra} that the database has"),
+        Standing::Diverged => {
+            format!(
+                "diverged: {pending} pending, and the directory does not hold {extra} that the database has"
+            )
+        }
+        Standing::Failed => format!("failed: {} failed and must be resolved", count(state.failed.len())),
+        Standing::Edited => format!("edited: {} changed since it was applied", count(state.edited.len())),
+        Standing::NotManaged => format!("not managed: there is no _prisma_migrations, but {tables}"),
+        Standing::Empty => "not managed: there is no _prisma_migrations, and no table".into(),
+    }
+}
+
+fn count(number: usize) -> String {
+    if number == 1 { "1 migration".into() } else { format!("{number} migrations") }
+}
+
+const fn hint(standing: Standing) -> Option<&'static str> {
+    match standing {
+        Standing::UpToDate => None,
+        Standing::Behind | Standing::Empty => Some(
+            "Next: look at what the pending migrations do, then apply them as this database is usually migrated \
+             (prisma migrate deploy).",
+        ),
+        Standing::Ahead => Some(
+            "Next: nothing, where this is an older release than the one that migrated the database; else bring the \
+             missing migrations back into the directory.",
+        ),
+        Standing::Diverged => Some(
+            "Next: find out which release the database was migrated by, and bring its migrations back into the \
+             directory before anything is applied.",
+        ),
+        Standing::Failed => Some(
+            "Next: find out what the failed migration left behind, mend it, and tell Prisma \
+             (prisma migrate resolve --applied or --rolled-back NAME). Until then nothing more is applied (P3009).",
+        ),
+        Standing::Edited => Some(
+            "Next: restore the file as it was applied. Prisma never runs an applied migration again, so the change \
+             reaches new databases only.",
+        ),
+        Standing::NotManaged => Some(
+            "Next: baseline the database (prisma migrate resolve --applied NAME for each migration that it already \
+             has). Until then prisma migrate deploy refuses it (P3005).",
+        ),
+    }
+}
+
+/// Everything else, a line for each fact.
+fn details(place: &str, schema: &str, state: &State) -> String {
+    let mut out = String::new();
+    let none = || "none".to_owned();
+    fact(&mut out, "database", &format!("{place}, schema {schema}"));
+    fact(&mut out, "last applied", &state.last_applied.clone().unwrap_or_else(none));
+    fact(&mut out, "last expected", &state.last_expected.clone().unwrap_or_else(none));
+    fact(&mut out, "applied", &state.applied.len().to_string());
+    let pending = state.pending.iter().map(|pending| match (pending.out_of_order, pending.rolled_back) {
+        (true, true) => format!("{}  (rolled back before; sorts before one that is applied)", pending.name),
+        (true, false) => format!("{}  (sorts before one that is applied)", pending.name),
+        (false, true) => format!("{}  (rolled back before)", pending.name),
+        (false, false) => pending.name.clone(),
+    });
+    list(&mut out, "pending", pending);
+    list(&mut out, "being applied just now", state.running.iter().cloned());
+    let failed = state.failed.iter().map(|failed| match &failed.error {
+        Some(error) => format!("{}  begun {}\n{}", failed.name, failed.started_at, indent(error)),
+        None => format!(
+            "{}  begun {}, no error recorded: it broke off, or still runs",
+            failed.name, failed.started_at
+        ),
+    });
+    list(&mut out, "failed", failed);
+    list(&mut out, "rolled back", state.rolled_back.iter().cloned());
+    let edited = state.edited.iter().map(|edited| {
+        format!("{}\n        applied  {}\n        file     {}", edited.name, edited.recorded, edited.expected)
+    });
+    list(&mut out, "edited", edited);
+    let newest = state.last_expected.as_deref().unwrap_or_default();
+    let extra = state.not_in_directory.iter().map(|name| {
+        let is_older = name.as_str() < newest;
+        let why = if is_older {
+            "  (older than the newest there: deleted, renamed, or added out of order later)"
+        } else {
+            ""
+        };
+        format!("{name}{why}")
+    });
+    list(&mut out, "applied, but not in the directory", extra);
+    list(&mut out, "applied after a newer one", state.applied_out_of_order.iter().cloned());
+    out
+}
+
+fn fact(out: &mut String, name: &str, value: &str) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(out, "{name:<14} {value}");
+}
+
+fn list(out: &mut String, name: &str, items: impl ExactSizeIterator<Item = String>) {
+    if items.len() > 0 {
+        let _ = writeln!(out, "{name} ({})", items.len());
+        for item in items {
+            let _ = writeln!(out, "    {item}");
+        }
+    }
+}
+
+fn indent(text: &str) -> String {
+    text.trim().lines().map(|line| format!("        {line}")).collect::<Vec<_>>().join("\n")
+}

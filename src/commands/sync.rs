@@ -1,0 +1,161 @@
+//! Makes the copies of the schema equal to the source.
+
+use std::fmt::Write;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::job::{Job, Stop};
+use crate::{
+    cli::SyncArgs,
+    config::Project,
+    context::Context,
+    error::Error,
+    finding::{Consent, Finding},
+    freshness,
+    git::{CommitId, Git},
+    outcome::Outcome,
+    report::Report,
+    schema_files::{Copies, Plan, Planned, Tree, unified_diff},
+};
+
+/// How many versions of the source are looked at, from the base on.
+const VERSIONS: usize = 200;
+
+/// Runs the command.
+///
+/// # Errors
+/// Where the work could not be begun.
+pub(super) async fn run(context: &Context, args: &SyncArgs) -> Result<Report, Error> {
+    let project = Project::find(context)?;
+    let sync = Sync { job: Job::new(context, &project, "sync"), git: context.git(&project.root), args };
+    let end = if args.check { sync.check().await } else { sync.synchronise().await };
+    Ok(sync.job.report(end))
+}
+
+struct Sync<'a> {
+    job: Job<'a>,
+    git: Git,
+    args: &'a SyncArgs,
+}
+
+impl Sync<'_> {
+    /// Shows what differs.
+    async fn check(&self) -> Result<Outcome, Stop> {
+        let copies = self.copies().await;
+        let findings = copies.compare()?;
+        if findings.is_empty() {
+            self.job.note(&format!("{} copies equal the source", copies.copies.len()));
+            return Ok(Outcome::Passed);
+        }
+        // Of what cannot be read there is no diff; the finding says so.
+        if let Ok((wanted, planned)) = copies.plan() {
+            let diffs = planned.plans.iter().map(|plan| self.diff(plan, &wanted));
+            self.job.report.borrow_mut().result = Some(diffs.collect());
+        }
+        self.job.refuse_damage(findings)?;
+        Ok(Outcome::Passed)
+    }
+
+    /// Writes what differs.
+    async fn synchronise(&self) -> Result<Outcome, Stop> {
+        let copies = self.copies().await;
+        let (wanted, planned) = copies.plan()?;
+        let Planned { plans, obstacles } = planned;
+        self.job.refuse_damage(obstacles)?;
+        self.keep_what_others_wrote(&plans, wanted).await?;
+        for plan in &plans {
+            plan.carry_out(&self.job.context.processes)?;
+        }
+        if self.args.stage {
+            self.stage(copies.copies, &plans).await?;
+        }
+        Ok(self.say_what_changed(&plans))
+    }
+
+    async fn copies(&self) -> Copies<'_> {
+        let Project { root, schema, copies, .. } = self.job.project;
+        Copies::new(root, schema, copies).with_left_out(&self.git).await
+    }
+
+    /// Refuses where a copy holds lines that the source never had, unless a human throws them away.
+    async fn keep_what_others_wrote(&self, plans: &[Plan], source: Tree) -> Result<(), Stop> {
+        if plans.is_empty() {
+            return Ok(());
+        }
+        let mut known = self.earlier_sources().await;
+        known.push(source);
+        let mut foreign: Vec<Finding> = plans.iter().filter_map(|plan| plan.foreign_lines(&known)).collect();
+        if !self.args.discard {
+            return self.job.refuse_damage(foreign);
+        }
+        for finding in &mut foreign {
+            finding.allowed = Some(Consent { by: "--discard", reason: None });
+        }
+        let foreign = foreign.into_iter().map(|finding| self.job.project.localise(finding));
+        self.job.report.borrow_mut().findings.extend(foreign);
+        Ok(())
+    }
+
+    /// The source as the base has it, as HEAD has it, and as every commit between has it. Where git cannot tell,
+    /// nothing is known, and every line that the source lacks is somebody's.
+    async fn earlier_sources(&self) -> Vec<Tree> {
+        let project = self.job.project;
+        let Ok(source) = project.schema.strip_prefix(self.git.directory()) else { return Vec::new() };
+        let Ok(head) = self.git.head().await else { return Vec::new() };
+        let mut commits = vec![head.clone()];
+        if let Some(base) = self.base().await {
+            if let Ok(Some(fork)) = self.git.merge_base(&base, &head).await {
+                commits
+                    .extend(self.git.changes_of(source, (&fork, &head), VERSIONS).await.unwrap_or_default());
+                commits.push(fork);
+            }
+            commits.push(base);
+        }
+        let mut trees = Vec::new();
+        for commit in commits {
+            if let Ok(stored) = self.git.files(&commit, source).await {
+                trees.extend(Tree::of_stored(source, stored));
+            }
+        }
+        trees
+    }
+
+    async fn base(&self) -> Option<CommitId> {
+        let project = self.job.project;
+        let request = freshness::Request {
+            default_branch: project.base_branch.as_deref().and_then(|branch| branch.parse().ok()),
+            remote: project.remote.as_deref().and_then(|remote| remote.parse().ok()),
+            ..freshness::Request::default()
+        };
+        freshness::known_base(&self.git, &request).await
+    }
+
+    /// Stages the copies, and what was removed of them, and nothing else.
+    async fn stage(&self, copies: &[Utf8PathBuf], plans: &[Plan]) -> Result<(), Stop> {
+        let checked_out = copies.iter().filter(|copy| copy.exists());
+        let mut paths: Vec<_> = checked_out.chain(plans.iter().flat_map(Plan::files)).cloned().collect();
+        paths.sort();
+        paths.dedup();
+        Ok(self.git.stage(&paths).await?)
+    }
+
+    fn say_what_changed(&self, plans: &[Plan]) -> Outcome {
+        if plans.is_empty() {
+            let count = self.job.project.copies.len();
+            self.job.note(&format!("Nothing to do: {count} copies equal the source"));
+            return Outcome::Passed;
+        }
+        let mut changed = String::new();
+        for file in plans.iter().flat_map(Plan::files) {
+            // Writing to a string cannot fail.
+            let _ = writeln!(changed, "{}", self.job.context.as_typed(file));
+        }
+        self.job.report.borrow_mut().result = Some(changed);
+        Outcome::Synced
+    }
+
+    fn diff(&self, plan: &Plan, wanted: &Tree) -> String {
+        let copy: &Utf8Path = self.job.project.relative(&plan.copy);
+        unified_diff(copy, &plan.found, wanted)
+    }
+}

@@ -1,0 +1,506 @@
+//! What a statement does, in the words that the rules use. No trace of the parser: a rule never sees a tree.
+
+use std::ops::Range;
+
+use super::name::Name;
+
+/// One thing that a script does, and where.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// What it does.
+    pub action: Action,
+    /// The bytes of the script to mark: the clause that does it.
+    pub place: Range<usize>,
+    /// The bytes of the whole statement.
+    pub statement: Range<usize>,
+}
+
+/// What a step does.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// A statement begins. Everything up to the next one belongs to it.
+    Statement(Statement),
+    /// What cannot be parsed, with the parser's words.
+    Unparsed(String),
+    /// A statement that is built at run time out of parts that are not known here.
+    Dynamic(String),
+    /// What follows, up to the matching `Leave`, may happen or not.
+    Enter(Branch),
+    /// The innermost `Enter` ends.
+    Leave,
+    /// A table, plain or `AS` a query.
+    CreateTable(CreateTable),
+    /// Any other object.
+    Create(Create),
+    /// An object goes.
+    Drop(Drop),
+    /// An existing table is changed.
+    AlterTable(Name, TableChange),
+    /// An index on a table.
+    CreateIndex(CreateIndex),
+    /// Another name: the kind, the old name, the new one.
+    Rename(Kind, Name, Name),
+    /// Another schema: the kind, the name, the schema.
+    SetSchema(Kind, Name, String),
+    /// An enum's label: the type and what happens to it.
+    Enum(Name, EnumChange),
+    /// An attribute of a composite type goes.
+    DropAttribute(Name),
+    /// Rows go or change.
+    Rows(RowChange),
+    /// `TRUNCATE` of one table.
+    Truncate(Truncate),
+    /// A sequence starts again.
+    RestartSequence(Name),
+    /// A function or procedure is called, with the constant text of its first arguments where it is known.
+    Call(Call),
+    /// A function or procedure is defined; its body is only run when something calls it.
+    Define(Routine),
+    /// A trigger is made: its table and its function.
+    CreateTrigger(Trigger),
+    /// A rewrite rule on a relation.
+    CreateRule(Name, RuleKind),
+    /// Triggers, rules or row security of a table no longer work as before.
+    Weaken(Name, Weakening),
+    /// Privileges or membership are taken away.
+    Revoke(Revoke),
+    /// A setting changes: its name and value, lower case.
+    Set(String, String),
+    /// Transaction control.
+    Transaction(Transaction),
+    /// A table is rewritten or locked by a maintenance command.
+    Maintain(Name, Maintenance),
+    /// Programs or files of the server are used.
+    Outside(String),
+    /// A constant text in the statement, for what compares labels.
+    Text(String),
+}
+
+/// A statement's kind, as far as its company in a file matters.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Statement {
+    /// What PostgreSQL refuses to do in a transaction block, such as `CREATE INDEX CONCURRENTLY`.
+    pub alone: Option<&'static str>,
+    /// Within a body or a text that is executed.
+    pub is_nested: bool,
+}
+
+/// `REVOKE`.
+#[derive(Debug, Clone)]
+pub struct Revoke {
+    /// The relations that it is about; none for roles and other kinds.
+    pub objects: Vec<Name>,
+}
+
+/// Why what follows may not happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Branch {
+    /// A condition, or a block whose errors are caught: a guard.
+    Guard,
+    /// A loop.
+    Loop,
+    /// A block that is rolled back as a whole, such as a subtransaction.
+    Block,
+}
+
+/// The kinds of objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// A table; foreign and partitioned ones too.
+    Table,
+    /// A column of a table.
+    Column,
+    /// An index.
+    Index,
+    /// A view.
+    View,
+    /// A materialized view.
+    MaterializedView,
+    /// A sequence.
+    Sequence,
+    /// A type, enums included.
+    Type,
+    /// A domain.
+    Domain,
+    /// A schema.
+    Schema,
+    /// A database.
+    Database,
+    /// An extension.
+    Extension,
+    /// A function, procedure or aggregate.
+    Routine,
+    /// A trigger of a table.
+    Trigger,
+    /// A row security policy of a table.
+    Policy,
+    /// A rewrite rule of a table.
+    Rule,
+    /// A constraint of a table or a domain.
+    Constraint,
+    /// Everything that a role owns.
+    Owned,
+    /// Any other kind, by the words that SQL has for it.
+    Other(&'static str),
+}
+
+impl Kind {
+    /// The kind in SQL's words, lower case.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::Column => "column",
+            Self::Index => "index",
+            Self::View => "view",
+            Self::MaterializedView => "materialized view",
+            Self::Sequence => "sequence",
+            Self::Type => "type",
+            Self::Domain => "domain",
+            Self::Schema => "schema",
+            Self::Database => "database",
+            Self::Extension => "extension",
+            Self::Routine => "function",
+            Self::Trigger => "trigger",
+            Self::Policy => "policy",
+            Self::Rule => "rule",
+            Self::Constraint => "constraint",
+            Self::Owned => "objects owned by",
+            Self::Other(words) => words,
+        }
+    }
+
+    /// Whether it shares its name space with tables.
+    #[must_use]
+    pub const fn is_relation(self) -> bool {
+        matches!(self, Self::Table | Self::Index | Self::View | Self::MaterializedView | Self::Sequence)
+    }
+}
+
+/// How surely an object is new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Certainty {
+    /// `IF NOT EXISTS`, `OR REPLACE`, or only in a branch: it may have been there.
+    Perhaps,
+    /// It is made here or the script fails.
+    Certain,
+}
+
+/// `CREATE TABLE`.
+#[derive(Debug, Clone)]
+pub struct CreateTable {
+    /// Its name.
+    pub name: Name,
+    /// How surely it is new.
+    pub certainty: Certainty,
+    /// Gone at the session's end, and found before any other of its name.
+    pub temporary: bool,
+    /// Its columns, where they are listed.
+    pub columns: Vec<Column>,
+    /// Its constraints.
+    pub constraints: Vec<Constraint>,
+}
+
+/// `CREATE` of anything but a table or an index.
+#[derive(Debug, Clone)]
+pub struct Create {
+    /// What it is.
+    pub kind: Kind,
+    /// Its name.
+    pub name: Name,
+    /// How surely it is new.
+    pub certainty: Certainty,
+    /// An enum's labels.
+    pub labels: Option<Vec<String>>,
+}
+
+/// `DROP` of anything, columns and constraints included.
+#[derive(Debug, Clone)]
+pub struct Drop {
+    /// What it is.
+    pub kind: Kind,
+    /// Its name.
+    pub name: Name,
+    /// With `CASCADE`.
+    pub cascade: bool,
+}
+
+/// A change of a table. Dropped columns and constraints are `Drop`s, new names are `Rename`s.
+#[derive(Debug, Clone)]
+pub enum TableChange {
+    /// A new column.
+    AddColumn(Column, Certainty),
+    /// A new constraint.
+    AddConstraint(Constraint),
+    /// Another type for a column.
+    SetType(TypeChange),
+    /// `SET NOT NULL` of a column.
+    SetNotNull(String),
+    /// `DROP NOT NULL` of a column.
+    DropNotNull(String),
+    /// `SET DEFAULT` of a column: the default's text.
+    SetDefault(String, String),
+    /// `DROP DEFAULT` of a column.
+    DropDefault(String),
+    /// A generated column becomes a plain one, or gets another expression.
+    DropExpression(String),
+    /// Another expression for a generated column.
+    SetExpression(String),
+    /// A column is no longer an identity.
+    DropIdentity(String),
+    /// A column becomes an identity.
+    AddIdentity(String),
+    /// An identity starts again.
+    RestartIdentity(String),
+    /// A partition leaves.
+    DetachPartition(Name),
+    /// A table becomes a partition or a child of the altered one.
+    Adopt(Name),
+    /// The altered table becomes a child of another one.
+    Inherit(Name),
+    /// The altered table leaves its parent.
+    Disinherit(Name),
+    /// The table is rewritten, in SQL's words for it.
+    Rewrite(&'static str),
+    /// No longer written to the log: empty after a crash.
+    SetUnlogged,
+    /// `VALIDATE CONSTRAINT`.
+    Validate(String),
+}
+
+/// A column, as far as the rules care.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Its type; `None` where the table gives it (partitions, typed tables).
+    pub data_type: Option<DataType>,
+    /// `NOT NULL` or part of a primary key.
+    pub required: bool,
+    /// Its default.
+    pub default: Option<Default>,
+    /// An identity column.
+    pub identity: bool,
+    /// A stored generated column.
+    pub generated: bool,
+    /// Constraints that stand with the column, the `NOT NULL` apart.
+    pub constraints: Vec<Constraint>,
+}
+
+/// A default value, by what filling it into existing rows costs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Default {
+    /// NULL.
+    Null,
+    /// The same for every row; its text.
+    Constant(String),
+    /// Another value for every row, so that the table is rewritten; its text.
+    Volatile(String),
+}
+
+/// A type as it is written, normalised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataType {
+    /// Its name in PostgreSQL's own spelling, such as `int4`, `varchar`, `timestamptz`; the user's types with
+    /// their schema.
+    pub name: String,
+    /// The numbers in parentheses.
+    pub modifiers: Vec<u32>,
+    /// An array of it.
+    pub array: bool,
+}
+
+/// `ALTER COLUMN ... TYPE`.
+#[derive(Debug, Clone)]
+pub struct TypeChange {
+    /// The column.
+    pub column: String,
+    /// The new type; `None` where it cannot be read.
+    pub to: Option<DataType>,
+    /// What `USING` computes.
+    pub using: Using,
+}
+
+/// What `USING` makes of the old values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Using {
+    /// Nothing is said: PostgreSQL's assignment cast.
+    Nothing,
+    /// The column itself, cast once or more; the types in the order of the casts.
+    Casts(Vec<DataType>),
+    /// No word of the old value.
+    Constant,
+    /// Anything else.
+    Computed,
+}
+
+/// A constraint of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Constraint {
+    /// Its name, where it is given.
+    pub name: Option<String>,
+    /// What it demands.
+    pub kind: ConstraintKind,
+    /// Its columns, as far as they are listed.
+    pub columns: Vec<String>,
+    /// Existing rows are not checked.
+    pub not_valid: bool,
+}
+
+/// What a constraint demands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConstraintKind {
+    /// `PRIMARY KEY`.
+    PrimaryKey,
+    /// `UNIQUE`.
+    Unique,
+    /// One of the two on an index that exists already.
+    UsingIndex,
+    /// `CHECK`.
+    Check,
+    /// `EXCLUDE`.
+    Exclude,
+    /// `NOT NULL` as a table constraint.
+    NotNull,
+    /// `FOREIGN KEY` or `REFERENCES`: the table it points to, and whether deletes there reach these rows.
+    ForeignKey {
+        /// The table that is referenced.
+        target: Name,
+        /// `ON DELETE CASCADE`.
+        delete_cascades: bool,
+    },
+}
+
+/// `CREATE INDEX`.
+#[derive(Debug, Clone)]
+pub struct CreateIndex {
+    /// Its name, where it is given.
+    pub name: Option<Name>,
+    /// Its table.
+    pub table: Name,
+    /// Its key columns; an expression counts with every column it reads.
+    pub columns: Vec<String>,
+    /// `UNIQUE`.
+    pub unique: bool,
+    /// `CONCURRENTLY`.
+    pub concurrently: bool,
+    /// How surely it is new.
+    pub certainty: Certainty,
+}
+
+/// What happens to an enum.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EnumChange {
+    /// A label more.
+    AddValue(String),
+    /// Another name for a label: the old one, the new one.
+    RenameValue(String, String),
+}
+
+/// Rows that go or change.
+#[derive(Debug, Clone)]
+pub struct RowChange {
+    /// The table.
+    pub table: Name,
+    /// `DELETE`, or what of `MERGE` deletes.
+    pub kind: RowKind,
+    /// Whether a condition chooses among the rows.
+    pub selective: bool,
+    /// The columns that an update sets.
+    pub columns: Vec<String>,
+}
+
+/// What happens to the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowKind {
+    /// They go.
+    Delete,
+    /// They change.
+    Update,
+    /// They come.
+    Insert,
+}
+
+/// `TRUNCATE` of one table.
+#[derive(Debug, Clone)]
+pub struct Truncate {
+    /// The table.
+    pub table: Name,
+    /// With `CASCADE`.
+    pub cascade: bool,
+}
+
+/// A call of a function or procedure.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// What is called.
+    pub name: Name,
+    /// The constant texts among its arguments.
+    pub texts: Vec<Option<String>>,
+    /// `CALL`, so a procedure.
+    pub procedure: bool,
+}
+
+/// A function or procedure that the script defines.
+#[derive(Debug, Clone)]
+pub struct Routine {
+    /// Its name.
+    pub name: Name,
+    /// What its body does, with places in the script.
+    pub body: Vec<Step>,
+}
+
+/// `CREATE TRIGGER`.
+#[derive(Debug, Clone)]
+pub struct Trigger {
+    /// The trigger, as a member of its table.
+    pub name: Name,
+    /// Its function.
+    pub function: Name,
+    /// How surely it is new.
+    pub certainty: Certainty,
+}
+
+/// What a rewrite rule does instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RuleKind {
+    /// Besides the original command.
+    Also,
+    /// Instead of the original command, or nothing at all.
+    Instead,
+}
+
+/// How a table's protections are weakened or changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Weakening {
+    /// A trigger or all of them no longer fire.
+    DisableTrigger(String),
+    /// A rule no longer works.
+    DisableRule(String),
+    /// Row security goes or comes, in SQL's words.
+    RowSecurity(&'static str),
+}
+
+/// `BEGIN`, `COMMIT` and their like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transaction {
+    /// A transaction begins.
+    Begin,
+    /// It is committed.
+    Commit,
+    /// It, or a part of it, is undone.
+    Rollback,
+}
+
+/// Maintenance that takes a strong lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Maintenance {
+    /// `LOCK TABLE`.
+    Lock,
+    /// `CLUSTER`, `VACUUM FULL`.
+    Rewrite,
+    /// `REINDEX` without `CONCURRENTLY`.
+    Reindex,
+    /// `REFRESH MATERIALIZED VIEW` without `CONCURRENTLY`.
+    Refresh,
+}

@@ -1,0 +1,216 @@
+//! Cutting a script into statements by its tokens alone, so that each is parsed on its own: memory stays
+//! bounded by the longest statement, and what nests too deep is turned away before a parser recurses.
+
+use std::ops::Range;
+
+use squawk_lexer::{Token, TokenKind, tokenize};
+
+/// Brackets in brackets. PostgreSQL's own parser gives up at a few thousand.
+const DEEPEST: usize = 1_000;
+/// Operators in a row without a comma: each one deepens the tree.
+const LONGEST_CHAIN: usize = 5_000;
+/// A statement's length in bytes. Its tree takes about forty times as much memory.
+const LARGEST: usize = 32 << 20;
+
+/// A piece of a script: a statement with the semicolon that ends it, and the space before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Chunk {
+    /// Its bytes in the script.
+    pub(super) range: Range<usize>,
+    /// Why it must not be parsed, and where that shows.
+    pub(super) refusal: Option<(usize, String)>,
+    /// Where its first word begins.
+    pub(super) first: usize,
+    /// Whether there is anything in it but space and comments.
+    pub(super) is_blank: bool,
+}
+
+/// The chunks of `sql`, in order. Where the cut is wrong the pieces do not parse, which is the safe side.
+pub(super) fn chunks(sql: &str) -> impl Iterator<Item = Chunk> {
+    let mut tokens = tokenize(sql);
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let mut scan = Scan::new(at);
+        for token in tokens.by_ref() {
+            let text = &sql[at..at + token.len as usize];
+            at += token.len as usize;
+            if scan.take(&token, text, at) {
+                break;
+            }
+        }
+        scan.finish(at)
+    })
+}
+
+/// The comments of `sql` that stand alone on their lines, each with the byte it begins at.
+pub(super) fn line_comments(sql: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut at = 0;
+    tokenize(sql).filter_map(move |token| {
+        let start = at;
+        at += token.len as usize;
+        let alone = || sql[..start].rsplit('\n').next().is_some_and(|before| before.trim().is_empty());
+        (token.kind == TokenKind::LineComment && alone()).then(|| (start, &sql[start..at]))
+    })
+}
+
+/// What is known of a chunk while its tokens go by.
+struct Scan {
+    start: usize,
+    first: Option<usize>,
+    depth: usize,
+    chain: usize,
+    words: usize,
+    is_routine: bool,
+    after_begin: bool,
+    atomic: usize,
+    refusal: Option<(usize, String)>,
+}
+
+impl Scan {
+    const fn new(start: usize) -> Self {
+        Self {
+            start,
+            first: None,
+            depth: 0,
+            chain: 0,
+            words: 0,
+            is_routine: false,
+            after_begin: false,
+            atomic: 0,
+            refusal: None,
+        }
+    }
+
+    /// Takes the token that ends at `end`; whether it ends the statement.
+    fn take(&mut self, token: &Token, text: &str, end: usize) -> bool {
+        let start = end - text.len();
+        match token.kind {
+            TokenKind::Whitespace | TokenKind::LineComment => return false,
+            TokenKind::BlockComment { terminated } => {
+                if !terminated {
+                    self.refuse(start, "a comment that is never closed");
+                }
+                return false;
+            }
+            TokenKind::Semi if self.depth == 0 && self.atomic == 0 => return true,
+            TokenKind::OpenParen | TokenKind::OpenBracket => self.open(start),
+            TokenKind::CloseParen | TokenKind::CloseBracket => self.depth = self.depth.saturating_sub(1),
+            TokenKind::Comma => self.chain = 0,
+            TokenKind::Ident => self.word(text, start),
+            TokenKind::Literal { .. } | TokenKind::QuotedIdent { .. } | TokenKind::PositionalParam { .. } => {
+            }
+            _ => self.operator(start),
+        }
+        self.first.get_or_insert(start);
+        if end - self.start > LARGEST {
+            self.refuse(self.start, "a statement of more than 32 MB");
+        }
+        false
+    }
+
+    fn open(&mut self, at: usize) {
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            self.refuse(at, "more than 1000 brackets inside each other");
+        }
+    }
+
+    fn operator(&mut self, at: usize) {
+        self.chain += 1;
+        if self.chain > LONGEST_CHAIN {
+            self.refuse(at, "more than 5000 operators in a row");
+        }
+    }
+
+    /// Words matter for `CREATE FUNCTION ... BEGIN ATOMIC a; b; END`, whose inner semicolons end nothing, and
+    /// because some of them nest.
+    fn word(&mut self, text: &str, at: usize) {
+        let is = |word: &str| text.eq_ignore_ascii_case(word);
+        self.words += 1;
+        if self.words <= 4 && (is("function") || is("procedure")) {
+            self.is_routine = true;
+        }
+        if is("atomic") && self.after_begin && self.is_routine {
+            self.atomic = 1;
+        } else if self.atomic > 0 {
+            if is("case") {
+                self.atomic += 1;
+            } else if is("end") {
+                self.atomic -= 1;
+            }
+        }
+        self.after_begin = is("begin");
+        if ["not", "case", "and", "or", "union", "except", "intersect", "join"].into_iter().any(is) {
+            self.operator(at);
+        }
+    }
+
+    fn refuse(&mut self, at: usize, what: &str) {
+        if self.refusal.is_none() {
+            self.refusal = Some((at, format!("{what}: too much to be checked")));
+        }
+    }
+
+    fn finish(self, end: usize) -> Option<Chunk> {
+        (end > self.start).then_some(Chunk {
+            range: self.start..end,
+            refusal: self.refusal,
+            first: self.first.unwrap_or(self.start),
+            is_blank: self.first.is_none(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut(sql: &str) -> Vec<&str> {
+        chunks(sql).filter(|chunk| !chunk.is_blank).map(|chunk| sql[chunk.range].trim()).collect()
+    }
+
+    #[test]
+    fn statements_end_where_they_end() {
+        assert_eq!(cut("a; b ;; c"), ["a;", "b ;", "c"]);
+        assert_eq!(
+            cut("select ';', \";\", $$;$$, $a$;$a$ -- ;\n/* ; */; b"),
+            ["select ';', \";\", $$;$$, $a$;$a$ -- ;\n/* ; */;", "b"]
+        );
+        assert_eq!(
+            cut("create rule r as on insert to t do (a; b); c"),
+            ["create rule r as on insert to t do (a; b);", "c"]
+        );
+        let atomic = "create or replace function f() returns int begin atomic \
+                      select case when true then 1 end; select 2; end;";
+        assert_eq!(cut(&format!("{atomic} drop table t;")), [atomic, "drop table t;"]);
+        assert_eq!(
+            cut("begin; select atomic; end; drop table t"),
+            ["begin;", "select atomic;", "end;", "drop table t"]
+        );
+    }
+
+    #[test]
+    fn what_nests_too_deep_is_turned_away() {
+        for (sql, wanted) in [
+            (format!("select {}1{}", "(".repeat(10_000), ")".repeat(10_000)), Some("brackets")),
+            (format!("select {}true", "not ".repeat(10_000)), Some("operators")),
+            (format!("select 1{}", "+1".repeat(10_000)), Some("operators")),
+            (format!("select {}1", "1,".repeat(10_000)), None),
+            (format!("select {}1{}", "(".repeat(900), ")".repeat(900)), None),
+            ("select 1 /* open".to_owned(), Some("never closed")),
+        ] {
+            let refusal = chunks(&sql).find_map(|chunk| chunk.refusal);
+            assert_eq!(refusal.is_some(), wanted.is_some());
+            if let (Some((_, refusal)), Some(wanted)) = (refusal, wanted) {
+                assert!(refusal.contains(wanted), "{refusal}");
+            }
+        }
+    }
+
+    #[test]
+    fn comments_alone_on_their_line_are_found() {
+        let sql = "-- one\n  -- two\nselect 1; -- three\nselect '\n-- four\n';";
+        let found: Vec<_> = line_comments(sql).map(|(_, text)| text).collect();
+        assert_eq!(found, ["-- one", "-- two"]);
+    }
+}

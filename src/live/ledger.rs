@@ -1,0 +1,110 @@
+//! Prisma's ledger, the table `_prisma_migrations`, as a database has it.
+
+use postgres_protocol::escape::{escape_identifier, escape_literal};
+use tokio_postgres::SimpleQueryRow;
+
+/// The table that Prisma keeps its records in.
+pub const TABLE: &str = "_prisma_migrations";
+
+/// Longer messages of a failed migration are cut.
+const LOGS: usize = 4000;
+
+/// The advisory lock that `prisma migrate deploy` holds while it works.
+pub const ADVISORY_LOCK: u32 = 72_707_369;
+
+/// What a database records about its migrations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ledger {
+    /// There is no such table: Prisma Migrate never worked here.
+    Absent {
+        /// How many tables the schema holds all the same; those of extensions do not count.
+        tables: u64,
+    },
+    /// Its rows, in the order in which they were begun.
+    Present(Vec<Entry>),
+}
+
+/// One row: one attempt to apply one migration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The migration's directory.
+    pub name: String,
+    /// Lower-case hex SHA-256 of the file that was run.
+    pub checksum: String,
+    /// When it was begun: ISO 8601, UTC, microseconds, so that texts sort as times do.
+    pub started_at: String,
+    /// When it was done, likewise; none where it failed or still runs.
+    pub finished_at: Option<String>,
+    /// When a human declared it rolled back, likewise.
+    pub rolled_back_at: Option<String>,
+    /// Why it failed, where it did: the beginning of Prisma's message.
+    pub logs: Option<String>,
+    /// Whether it is being applied just now: begun, neither done nor failed, and somebody holds Prisma's lock.
+    pub is_running: bool,
+}
+
+/// Asks whether there is a ledger in `schema`, and how many tables.
+///
+/// The catalogs answer this to every role and never with an error, unlike a look at the table itself and, where
+/// the role may not use the schema, `to_regclass`.
+pub(super) fn probe(schema: &str) -> String {
+    let schema = escape_literal(schema);
+    let table = escape_literal(TABLE);
+    format!(
+        "SELECT pg_catalog.count(*) FILTER (WHERE c.relname = {table}), \
+                pg_catalog.count(*) FILTER (WHERE c.relname <> {table} AND c.relkind IN ('r', 'p') \
+                  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid \
+                    AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype = 'e')) \
+           FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+          WHERE n.nspname = {schema} AND c.relkind IN ('r', 'p', 'v', 'm', 'f');"
+    )
+}
+
+/// The answer to [`probe`]: `None` where there is a ledger to be read.
+pub(super) fn absence(rows: &[SimpleQueryRow]) -> Option<Ledger> {
+    let number = |column| {
+        rows.first()
+            .and_then(|row| row.try_get(column).ok().flatten()?.parse::<u64>().ok())
+            .unwrap_or_default()
+    };
+    (number(0) == 0).then(|| Ledger::Absent { tables: number(1) })
+}
+
+/// Asks for the ledger's rows.
+pub(super) fn question(schema: &str) -> String {
+    let utc = |column: &str| {
+        format!("pg_catalog.to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
+    };
+    let is_open = "finished_at IS NULL AND rolled_back_at IS NULL";
+    format!(
+        "SELECT migration_name, checksum, {}, {}, {}, \
+                CASE WHEN {is_open} THEN pg_catalog.left(logs, {LOGS}) END, \
+                CASE WHEN {is_open} AND logs IS NULL THEN EXISTS (SELECT FROM pg_catalog.pg_locks \
+                  WHERE locktype = 'advisory' AND classid = 0 AND objid = {ADVISORY_LOCK} AND objsubid = 1 AND granted \
+                    AND database = (SELECT oid FROM pg_catalog.pg_database \
+                                     WHERE datname = pg_catalog.current_database())) END \
+           FROM {}.{} ORDER BY started_at, migration_name;",
+        utc("started_at"),
+        utc("finished_at"),
+        utc("rolled_back_at"),
+        escape_identifier(schema),
+        escape_identifier(TABLE),
+    )
+}
+
+/// The answer to [`question`].
+pub(super) fn read(rows: &[SimpleQueryRow]) -> Ledger {
+    let entry = |row: &SimpleQueryRow| {
+        let text = |column| row.try_get(column).ok().flatten().map(ToOwned::to_owned);
+        Entry {
+            name: text(0).unwrap_or_default(),
+            checksum: text(1).unwrap_or_default(),
+            started_at: text(2).unwrap_or_default(),
+            finished_at: text(3),
+            rolled_back_at: text(4),
+            logs: text(5).filter(|logs| !logs.is_empty()),
+            is_running: text(6).as_deref() == Some("t"),
+        }
+    };
+    Ledger::Present(rows.iter().map(entry).collect())
+}

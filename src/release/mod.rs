@@ -1,0 +1,4 @@
+//! Releases: what a package would bring to a database.
+
+pub mod archive;
+pub mod package;

@@ -1,0 +1,6 @@
+//! The diff stage: which Prisma is found, what it is asked, and what becomes of its answer.
+
+mod answers;
+mod install;
+mod private;
+mod search;

@@ -1,0 +1,164 @@
+//! Temporary servers for tests, and what they leave behind.
+
+use std::{
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    sync::{Arc, LazyLock},
+    time::{Duration, Instant},
+};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use run_migration::{
+    cli::GlobalArgs,
+    context::{Context, Environment},
+    history::{History, Migration, checksum},
+    postgres::{Installation, Server, acquire},
+    process::Processes,
+    report::progress::{Mode, Progress},
+};
+
+use super::run::tools;
+
+/// A directory that every account can enter, in memory where there is any.
+pub fn open_directory() -> tempfile::TempDir {
+    let parent = Some(Path::new("/dev/shm")).filter(|path| path.is_dir());
+    tempfile::Builder::new()
+        .prefix("rm-test-")
+        .permissions(std::fs::Permissions::from_mode(0o755))
+        .tempdir_in(parent.map_or_else(std::env::temp_dir, Path::to_owned))
+        .unwrap()
+}
+
+/// A context whose servers live in a directory of its own.
+pub struct Bench {
+    pub context: Context,
+    directory: tempfile::TempDir,
+}
+
+impl Bench {
+    /// With all that the machine has.
+    pub fn new() -> Self {
+        Self::with(GlobalArgs::default())
+    }
+
+    /// With these options; the time limit and the cache are set where they are left out.
+    #[expect(clippy::disallowed_methods, reason = "tests stand in for the context")]
+    pub fn with(settings: GlobalArgs) -> Self {
+        let directory = open_directory();
+        let path = std::env::var("PATH").unwrap();
+        let place = directory.path().to_str().unwrap();
+        let timeout = if settings.timeout == 0 { 120 } else { settings.timeout };
+        let cache = Utf8PathBuf::from_path_buf(tools().join("cache")).unwrap();
+        let context = Context {
+            command_line: vec!["run-migration".into()],
+            settings: GlobalArgs { timeout, cache_dir: settings.cache_dir.or(Some(cache)), ..settings },
+            environment: Environment::from_pairs([
+                ("PATH", path.as_str()),
+                ("RUN_MIGRATION_WORK_DIR", place),
+            ]),
+            cwd: Utf8PathBuf::from_path_buf(std::env::temp_dir()).unwrap(),
+            now: jiff::Timestamp::now(),
+            processes: Processes::start().unwrap(),
+            progress: Arc::new(Progress::new(Mode::Silent)),
+        };
+        Self { context, directory }
+    }
+
+    /// Where its servers live.
+    pub fn path(&self) -> &Utf8Path {
+        Utf8Path::from_path(self.directory.path()).unwrap()
+    }
+
+    pub async fn installation(&self) -> Installation {
+        acquire(&self.context, None, &self.context.progress.stage("postgres")).await.unwrap()
+    }
+
+    pub async fn server(&self) -> Server {
+        Server::start(&self.context, &self.installation().await).await.unwrap()
+    }
+}
+
+/// One server for all tests that need no server of their own.
+pub struct Shared {
+    runtime: tokio::runtime::Runtime,
+    pub server: Server,
+    /// Ends the server with the test binary.
+    _bench: Bench,
+}
+
+static SHARED: LazyLock<Shared> = LazyLock::new(|| {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (bench, server) = runtime.block_on(async {
+        let bench = Bench::new();
+        let server = bench.server().await;
+        (bench, server)
+    });
+    Shared { runtime, server, _bench: bench }
+});
+
+/// Runs `test` with the shared server.
+pub fn with_server<F: Future>(test: impl FnOnce(&'static Server) -> F) -> F::Output {
+    let shared: &'static Shared = &SHARED;
+    shared.runtime.block_on(test(&shared.server))
+}
+
+/// A history that exists in memory only.
+pub fn history(migrations: &[(&str, &str)]) -> History {
+    let mut migrations: Vec<Migration> = migrations
+        .iter()
+        .map(|(name, sql)| Migration {
+            name: (*name).to_owned(),
+            path: format!("/repo/migrations/{name}/migration.sql").into(),
+            sql: (*sql).to_owned(),
+            checksum: checksum(sql.as_bytes()),
+        })
+        .collect();
+    migrations.sort_by(|a, b| a.name.cmp(&b.name));
+    History { directory: "/repo/migrations".into(), migrations }
+}
+
+/// Waits until `condition` holds.
+#[track_caller]
+pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !condition() {
+        assert!(started.elapsed() < Duration::from_secs(60), "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Waits until nothing is left in `directory`, and no process that works in it or names it.
+#[track_caller]
+pub fn eventually_clean(directory: &Path) {
+    let mut left = Vec::new();
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_secs(20) {
+        left = leftovers(directory);
+        if left.is_empty() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("left behind: {left:#?}");
+}
+
+/// Files in `directory`, and processes that name it in their arguments or environment or work in it.
+pub fn leftovers(directory: &Path) -> Vec<String> {
+    let mut left: Vec<String> =
+        directory.read_dir().unwrap().map(|entry| entry.unwrap().path().display().to_string()).collect();
+    let name = directory.to_str().unwrap();
+    for process in Path::new("/proc").read_dir().unwrap().flatten() {
+        let path = process.path();
+        let read = |file: &str| {
+            String::from_utf8_lossy(&std::fs::read(path.join(file)).unwrap_or_default()).into_owned()
+        };
+        let cwd = path.join("cwd").read_link().unwrap_or_default();
+        let is_me = process.file_name().to_str() == Some(&std::process::id().to_string());
+        if !is_me
+            && (cwd.starts_with(name) || read("cmdline").contains(name) || read("environ").contains(name))
+        {
+            left.push(format!("{}: {}", path.display(), read("cmdline").replace('\0', " ")));
+        }
+    }
+    left
+}
