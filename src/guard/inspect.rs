@@ -6,8 +6,10 @@ use super::{
     Script,
     action::{Action, Branch, Step},
     catalog::{Catalog, History, Key, Layer, Space},
+    join,
     lines::Lines,
     name::Name,
+    proof::Proof,
     rules::{DEFAULTS, Look, RULES, Rule, UNPARSED_SQL, UNUSED_WAIVER, Verdict},
     sql,
     waiver::{self, Waiver, Waivers},
@@ -34,6 +36,7 @@ pub(super) struct Inspection<'s> {
     branches: Vec<Branch>,
     statements: usize,
     waivers: Waivers,
+    proof: Option<&'s Proof>,
 }
 
 struct Pending {
@@ -57,7 +60,14 @@ impl<'s> Inspection<'s> {
             branches: Vec::new(),
             statements: 0,
             waivers: Waivers::Ignored,
+            proof: None,
         }
+    }
+
+    /// With what was proved about the script.
+    pub(super) fn proved(mut self, proof: Option<&'s Proof>) -> Self {
+        self.proof = proof;
+        self
     }
 
     /// With waivers that count, or do not.
@@ -77,16 +87,26 @@ impl<'s> Inspection<'s> {
             self.steps(body);
         }
         self.uncalled = None;
-        self.waive();
         let alone = self.statements < 2;
-        let mut findings: Vec<Finding> = self
-            .findings
-            .into_iter()
-            .filter(|pending| !(pending.in_company && alone))
-            .map(|pending| pending.finding)
-            .collect();
+        self.findings.retain(|pending| !(pending.in_company && alone));
+        if let Some(proof) = self.proof {
+            self.join(proof);
+        }
+        self.waive();
+        let mut findings: Vec<Finding> = self.findings.into_iter().map(|pending| pending.finding).collect();
         findings.sort_by_key(|finding| (finding.line, finding.column));
         (findings, self.catalog.into_layer())
+    }
+
+    /// Adds what was proved. What only the proof tells still has its maker in the history.
+    fn join(&mut self, proof: &Proof) {
+        let mut found = std::mem::take(&mut self.findings)
+            .into_iter()
+            .map(|pending| (pending.at, pending.finding))
+            .collect();
+        join::join(&mut found, proof, self.script);
+        let pending = |(at, finding)| Pending { at, finding, if_made_again: None, in_company: false };
+        self.findings = found.into_iter().map(pending).collect();
     }
 
     fn steps(&mut self, steps: Vec<Step>) {

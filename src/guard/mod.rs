@@ -11,34 +11,28 @@
 //! A database can say more than a text. [`proof::prove`] asks it:
 //!
 //! ```text
-//! effect    the script is run on a clone: what is gone afterwards is gone, however it was spelled
-//! trace     and a statement at a time: what each one locks, scans, rewrites
-//! locks     the trace -> who has to wait
-//! data      and with rows at the edges of what may exist: what becomes of them
+//! proof     the script is run on clones of the database that the history made
+//! join      what the text and the proof say about the same object becomes one finding
 //! ```
 
 pub mod action;
 pub mod catalog;
 pub mod consent;
 mod conversion;
-pub mod data;
-pub mod effect;
 mod inspect;
+mod join;
 mod lines;
-pub mod locks;
 pub mod name;
 pub mod naming;
 pub mod origin;
-pub mod place;
 pub mod proof;
 pub mod rules;
 pub mod sql;
-pub mod trace;
 pub mod waiver;
 
 use camino::Utf8Path;
 
-use self::{catalog::History, inspect::Inspection, waiver::Waivers};
+use self::{catalog::History, inspect::Inspection, proof::Proof, waiver::Waivers};
 use crate::{error::Error, finding::Finding};
 
 /// A script to be checked.
@@ -57,4 +51,19 @@ pub struct Script<'a> {
 /// Where the system grants no thread to work in.
 pub fn inspect(script: &Script<'_>, history: &History, waivers: &Waivers) -> Result<Vec<Finding>, Error> {
     Ok(sql::with_stack(|| Inspection::new(script, history).honouring(waivers).run().0)?)
+}
+
+/// The same, joined with what was proved about the script: one finding for each object, how bad it is by the
+/// proof.
+///
+/// # Errors
+/// Where the system grants no thread to work in.
+pub fn inspect_proved(
+    script: &Script<'_>,
+    history: &History,
+    waivers: &Waivers,
+    proof: &Proof,
+) -> Result<Vec<Finding>, Error> {
+    let inspection = || Inspection::new(script, history).honouring(waivers).proved(Some(proof)).run().0;
+    Ok(sql::with_stack(inspection)?)
 }

@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use crate::{
     catalog::{Catalog, Constraint, ConstraintKind, Id, Index, Table},
     guard::{
-        effect::Effect,
         name::Name,
-        trace::{Seen, Trace},
+        proof::{
+            effect::Effect,
+            trace::{Seen, Trace},
+        },
     },
 };
 
@@ -176,7 +178,15 @@ fn demands(table: &Table, after: &Table) -> Vec<Question> {
 
 /// Whether the table demanded the same before: rows that are there satisfy it.
 fn is_known_constraint(table: &Table, constraint: &Constraint) -> bool {
-    table.constraints.values().any(|old| old.id == constraint.id || old.definition == constraint.definition)
+    let points = |constraint: &Constraint| {
+        let reference = constraint.references.as_ref()?;
+        Some((constraint.columns.clone(), reference.table.clone(), reference.columns.clone()))
+    };
+    table.constraints.values().any(|old| {
+        old.id == constraint.id
+            || old.definition == constraint.definition
+            || points(old).is_some() && points(old) == points(constraint)
+    })
 }
 
 fn is_known_index(table: &Table, index: &Index) -> bool {
@@ -195,7 +205,7 @@ const fn demand(kind: ConstraintKind) -> Demand {
 
 /// Whether the script writes to the table's rows, or throws them away.
 fn changes_rows(trace: &Trace, id: Id) -> bool {
-    trace.steps.iter().any(|step| match &step.seen {
+    trace.steps.iter().any(|seen| match seen {
         Seen::Held(held) => held.get(&id.object).is_some_and(|held| held.writes || held.new_file),
         Seen::TransactionControl | Seen::Alone => false,
     })

@@ -258,19 +258,18 @@ pub(super) fn literals(sql: &str) -> Vec<String> {
     while let Some(start) = rest.find(|c: char| c == '\'' || c.is_ascii_digit()) {
         let before = rest[..start].chars().next_back();
         rest = &rest[start..];
-        let end = if rest.starts_with('\'') {
-            let end = rest[1..].find('\'').map_or(rest.len(), |end| end + 2);
-            found.push(rest[1..end.saturating_sub(1).max(1)].to_owned());
-            end
-        } else {
-            let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
-            let is_name = before.is_some_and(|c| c.is_alphanumeric() || c == '_');
-            if let (false, Ok(number)) = (is_name, rest[..end].parse::<i64>()) {
-                let sign = if before == Some('-') { -1 } else { 1 };
-                found.extend([0, 1, -1].map(|step| (sign * number).saturating_add(step).to_string()));
-            }
-            end
-        };
+        if let Some(text) = rest.strip_prefix('\'') {
+            let (text, more) = text.split_once('\'').unwrap_or((text, ""));
+            found.push(text.to_owned());
+            rest = more;
+            continue;
+        }
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let is_name = before.is_some_and(|c| c.is_alphanumeric() || c == '_');
+        if let (false, Ok(number)) = (is_name, rest[..end].parse::<i64>()) {
+            let sign = if before == Some('-') { -1 } else { 1 };
+            found.extend([0, 1, -1].map(|step| (sign * number).saturating_add(step).to_string()));
+        }
         rest = &rest[end..];
     }
     found

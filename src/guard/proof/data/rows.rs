@@ -62,7 +62,7 @@ pub(super) struct Builder<'a> {
     /// Values that conditions of a table want, as far as they were found out.
     wanted: BTreeMap<Name, Values>,
     /// Rows that others point to, which are made once in a trial.
-    made: BTreeSet<(Name, Vec<(String, Option<String>)>)>,
+    made: BTreeSet<(Name, Values)>,
 }
 
 impl<'a> Builder<'a> {
@@ -157,7 +157,7 @@ impl<'a> Builder<'a> {
         if is_itself && target.iter().all(|(column, value)| values.get(column) == Some(value)) {
             return Ok(());
         }
-        let known = (parent.clone(), target.clone().into_iter().collect());
+        let known = (parent.clone(), target.clone());
         if self.made.contains(&known) {
             return Ok(());
         }

@@ -10,23 +10,14 @@ use crate::catalog::Id;
 
 /// What the statements of a script did, in their order.
 #[derive(Debug, Default)]
-pub struct Trace {
+pub(super) struct Trace {
     /// One for each statement; the trace ends early where one fails that way.
-    pub steps: Vec<Step>,
-}
-
-/// What one statement did.
-#[derive(Debug)]
-pub struct Step {
-    /// Its bytes in the script.
-    pub statement: Range<usize>,
-    /// What was seen.
-    pub seen: Seen,
+    pub(super) steps: Vec<Seen>,
 }
 
 /// What could be seen of a statement.
 #[derive(Debug)]
-pub enum Seen {
+pub(super) enum Seen {
     /// `BEGIN`, `COMMIT` and the like: it was left out.
     TransactionControl,
     /// It cannot run in a transaction block, so that nothing can be seen before it is over.
@@ -37,23 +28,22 @@ pub enum Seen {
 
 /// What a statement held and did with one relation.
 #[derive(Debug, Clone, Default)]
-pub struct Held {
+pub(super) struct Held {
     /// The strongest lock.
-    pub lock: Lock,
+    pub(super) lock: Lock,
     /// Whether rows were inserted, updated or deleted, or would have been.
-    pub writes: bool,
+    pub(super) writes: bool,
     /// Whether every row was read.
-    pub scanned: bool,
+    pub(super) scanned: bool,
     /// Whether every row was written anew, or all of them were thrown away.
-    pub new_file: bool,
+    pub(super) new_file: bool,
     /// Whether the relation is gone.
-    pub dropped: bool,
+    pub(super) dropped: bool,
 }
 
 /// Locks on tables, the weakest first, by the names that PostgreSQL's documentation gives them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[expect(missing_docs, reason = "PostgreSQL's own names")]
-pub enum Lock {
+pub(super) enum Lock {
     #[default]
     #[serde(rename = "AccessShareLock")]
     AccessShare,
@@ -76,7 +66,7 @@ pub enum Lock {
 impl Lock {
     /// The lock in SQL's words.
     #[must_use]
-    pub const fn words(self) -> &'static str {
+    pub(super) const fn words(self) -> &'static str {
         match self {
             Self::AccessShare => "ACCESS SHARE",
             Self::RowShare => "ROW SHARE",
@@ -91,13 +81,13 @@ impl Lock {
 
     /// Whether others can no longer write to the table.
     #[must_use]
-    pub fn blocks_writes(self) -> bool {
+    pub(super) fn blocks_writes(self) -> bool {
         self >= Self::Share
     }
 
     /// Whether others can no longer read the table.
     #[must_use]
-    pub fn blocks_reads(self) -> bool {
+    pub(super) fn blocks_reads(self) -> bool {
         self == Self::AccessExclusive
     }
 }
@@ -151,8 +141,8 @@ struct HeldRow {
 impl Trace {
     /// Whether the statement at `place` did anything to a relation that keeps others from writing, or wrote to
     /// it.
-    pub fn touches(&self, place: usize, relation: Id) -> bool {
-        match self.steps.get(place).map(|step| &step.seen) {
+    pub(super) fn touches(&self, place: usize, relation: Id) -> bool {
+        match self.steps.get(place) {
             Some(Seen::Held(held)) => {
                 held.get(&relation.object).is_some_and(|held| held.lock >= Lock::RowExclusive)
             }
@@ -166,7 +156,7 @@ impl Trace {
 ///
 /// # Errors
 /// Where the connection breaks.
-pub async fn trace(
+pub(super) async fn trace(
     client: &Client,
     sql: &str,
     statements: &[Range<usize>],
@@ -179,7 +169,7 @@ pub async fn trace(
             Err(error) if error.as_db_error().is_some() => break,
             Err(error) => return Err(error),
         };
-        trace.steps.push(Step { statement: statement.clone(), seen });
+        trace.steps.push(seen);
     }
     Ok(trace)
 }

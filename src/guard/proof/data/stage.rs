@@ -9,8 +9,10 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 use super::rows::{Row, Values, literal};
 use crate::guard::{
     name::Name,
-    place::Places,
-    trace::{Seen, is_transaction_control},
+    proof::{
+        places::Places,
+        trace::{Seen, is_transaction_control},
+    },
 };
 
 /// How many rows of a table are read.
@@ -128,7 +130,7 @@ impl<'a> Stage<'a> {
         if is_transaction_control(text) {
             return None;
         }
-        match self.places.trace.steps.get(place).map(|step| &step.seen) {
+        match self.places.trace.steps.get(place) {
             Some(Seen::Alone) => {
                 let pattern = CONCURRENTLY.as_ref()?;
                 pattern.is_match(text).then(|| pattern.replace(text, "$1").into_owned())

@@ -22,7 +22,9 @@ const ELSEWHERE: u32 = 500_000;
 /// What was found out about a question.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Reply {
-    /// No row that may exist is in the way.
+    /// The table refuses rows that would be in the way.
+    Impossible,
+    /// A row that may exist gets through.
     Satisfied,
     /// A row that may exist makes the script fail.
     Fails(Refusal),
@@ -257,8 +259,7 @@ impl<'a> Asker<'a> {
         let mut fixed = plan.base.clone();
         fixed.insert(column.to_owned(), value);
         Ok(match self.one(&fixed, &plan.units).await? {
-            // The table refuses it already: there is no such row.
-            Err(_) => Reply::Satisfied,
+            Err(_) => Reply::Impossible,
             Ok(Trial { end: End::Done(_), .. }) => Reply::Satisfied,
             Ok(Trial { end: End::Failed(_, refusal), .. }) => Reply::Fails(refusal),
         })
@@ -436,8 +437,8 @@ impl<'a> Asker<'a> {
         }
         match self.run(Given::All(&rows), &plan.units).await {
             Ok(Trial { end: End::Failed(_, refusal), .. }) => Ok(Reply::Fails(refusal)),
-            // The table demands as much already.
-            Ok(_) | Err(Unable::Row(_, Refusal { .. })) => Ok(Reply::Satisfied),
+            Ok(_) => Ok(Reply::Satisfied),
+            Err(Unable::Row(..)) => Ok(Reply::Impossible),
             Err(Unable::Connection(error)) => Err(error),
         }
     }
@@ -487,7 +488,7 @@ impl<'a> Asker<'a> {
         for fill in [Fill::Full, Fill::Full, Fill::Full, Fill::Full, Fill::Sparse] {
             groups.push(self.builder.row(self.subject.name, &plan.base, fill).unwrap_or_default());
         }
-        while let Some(_) = groups.last() {
+        while !groups.is_empty() {
             match self.run(Given::Any(&groups), &plan.units).await {
                 Ok(Trial { before, .. }) if before.is_empty() => break,
                 Ok(Trial { before, end: End::Done(after) }) => {

@@ -19,38 +19,32 @@ mod verdicts;
 
 use tokio_postgres::Client;
 
+pub(super) use self::verdicts::Said;
 use self::{ask::Asker, stage::Stage};
-use super::{
-    effect::Effect,
-    place::{Places, Verdict},
-};
+use super::{effect::Effect, places::Places};
 
 /// Whether there is anything to ask about rows; without, no clone is needed.
-#[must_use]
-pub fn is_needed(effect: &Effect, places: Places<'_>) -> bool {
+pub(super) fn is_needed(effect: &Effect, places: Places<'_>) -> bool {
     !questions::subjects(effect, places.trace).is_empty()
 }
 
-/// The verdicts on what becomes of rows, tried on the database of `client`, a fresh clone, which is left as it
-/// was.
+/// What becomes of rows, tried on the database of `client`, a fresh clone, which is left as it was.
 ///
 /// # Errors
 /// Where the connection breaks.
-pub async fn verdicts(
+pub(super) async fn ask(
     client: &Client,
     effect: &Effect,
     places: Places<'_>,
-) -> Result<Vec<Verdict>, tokio_postgres::Error> {
+) -> Result<Said, tokio_postgres::Error> {
     let mut stage = Stage::open(client, places).await?;
-    let mut verdicts = Vec::new();
+    let mut said = Said::default();
     for subject in questions::subjects(effect, places.trace) {
         stage.advance(subject.statements.start).await?;
-        let replies = Asker::new(&stage, &effect.before, &subject).replies().await?;
-        let said = replies
-            .iter()
-            .filter_map(|(question, reply)| verdicts::verdict(&subject, question, reply, places));
-        verdicts.extend(said);
+        for (question, reply) in Asker::new(&stage, &effect.before, &subject).replies().await? {
+            said.add(&subject, (question, &reply), places);
+        }
     }
     client.batch_execute("ROLLBACK").await?;
-    Ok(verdicts)
+    Ok(said)
 }
