@@ -113,6 +113,9 @@ pub struct GenerateArgs {
 /// Options of `sync`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct SyncArgs {
+    /// Which base to compare with.
+    #[command(flatten)]
+    pub base: check::BaseArgs,
     /// Change nothing: show what differs, and exit with 4 where something does
     #[arg(long)]
     pub check: bool,
