@@ -3,7 +3,11 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 
-use crate::{context::Context, finding::Finding};
+use crate::{
+    context::Context,
+    finding::Finding,
+    guard::{allow_list::Entry, rules},
+};
 
 /// The configuration file's name.
 pub const FILE_NAME: &str = "run-migration.toml";
@@ -34,6 +38,21 @@ pub struct ConfigFile {
     /// Who the history is replayed as.
     #[serde(default)]
     pub replay_as: ReplayAs,
+    /// How the guard works.
+    #[serde(default)]
+    pub guard: GuardFile,
+    /// What humans have accepted.
+    #[serde(default)]
+    pub allow: Vec<Entry>,
+}
+
+/// `[guard]`: how the guard works.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GuardFile {
+    /// Rules that no waiver in the SQL counts for.
+    #[serde(default)]
+    pub forbid_waivers: Vec<String>,
 }
 
 /// Who the history is replayed as.
@@ -81,6 +100,12 @@ pub struct Project {
     pub prisma: Option<Utf8PathBuf>,
     /// Who the history is replayed as.
     pub replay_as: ReplayAs,
+    /// Rules that no waiver in the SQL counts for.
+    pub forbid_waivers: Vec<String>,
+    /// What humans have accepted.
+    pub allow: Vec<Entry>,
+    /// The configuration file, where there is one.
+    pub config: Option<Utf8PathBuf>,
 }
 
 impl Project {
@@ -151,6 +176,9 @@ impl Project {
             postgres_major,
             prisma: file.prisma.map(|prisma| base.join(prisma)),
             replay_as: file.replay_as,
+            forbid_waivers: file.guard.forbid_waivers,
+            allow: file.allow,
+            config: path.map(Utf8Path::to_owned),
             root,
         }))
     }
@@ -172,6 +200,12 @@ impl Project {
         self.root.ancestors().find(has_git).unwrap_or(&self.root).to_owned()
     }
 
+    /// The way from the repository's root to the project's; empty where they are one.
+    #[must_use]
+    pub fn prefix(&self) -> Utf8PathBuf {
+        self.root.strip_prefix(self.repository()).unwrap_or(Utf8Path::new("")).to_owned()
+    }
+
     /// `path` as a person at the repository's root would name it.
     #[must_use]
     pub fn relative<'a>(&self, path: &'a Utf8Path) -> &'a Utf8Path {
@@ -181,6 +215,36 @@ impl Project {
 
 fn parse_major(text: &str) -> Result<u32, String> {
     text.parse().ok().filter(|major| *major >= 14).ok_or_else(|| text.to_owned())
+}
+
+/// Every rule that the guard's settings name must be one.
+fn check_rules(path: &Utf8Path, guard: &GuardFile) -> Result<(), ConfigError> {
+    match guard.forbid_waivers.iter().find(|rule| rules::find(rule).is_none()) {
+        Some(rule) => Err(ConfigError::Value {
+            path: path.to_owned(),
+            key: "forbid_waivers",
+            value: rule.clone(),
+            wanted: "the id of a rule of the guard",
+        }),
+        None => Ok(()),
+    }
+}
+
+/// What the configuration says of the guard, with or without a project: from `--config`, else from
+/// run-migration.toml in `--repo` or upwards from the working directory, to the repository's root.
+///
+/// # Errors
+/// Where the file cannot be read or understood, or names a rule that does not exist.
+pub fn guard_settings(context: &Context) -> Result<(GuardFile, Vec<Entry>), ConfigError> {
+    let (root, _) = find_root(context)?;
+    let path = match &context.settings.config {
+        Some(path) => Some(context.absolute(path)),
+        None => Some(root.join(FILE_NAME)).filter(|path| path.exists()),
+    };
+    let Some(path) = path else { return Ok(Default::default()) };
+    let file = read(&path)?;
+    check_rules(&path, &file.guard)?;
+    Ok((file.guard, file.allow))
 }
 
 /// A layout that was recognised by its files.

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, ffi::OsString, sync::Arc};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use crate::{cli::GlobalArgs, error::Error, git::Git, process::Processes, report::progress::Progress};
 
@@ -112,6 +112,12 @@ impl Context {
         clean(&self.cwd.join(path))
     }
 
+    /// The day that the run began on, in UTC.
+    #[must_use]
+    pub fn today(&self) -> Date {
+        self.now.to_zoned(TimeZone::UTC).date()
+    }
+
     /// git in `directory`.
     #[must_use]
     pub fn git(&self, directory: &Utf8Path) -> Git {
@@ -148,7 +154,7 @@ impl Context {
 }
 
 /// `path` without `.` and `..`, by its text alone.
-fn clean(path: &Utf8Path) -> Utf8PathBuf {
+pub(crate) fn clean(path: &Utf8Path) -> Utf8PathBuf {
     let mut cleaned = Utf8PathBuf::new();
     for component in path.components() {
         match component {

@@ -57,6 +57,12 @@ impl Kind {
             Self::Other => "object",
         }
     }
+
+    /// Whether it is named after its table.
+    #[must_use]
+    pub const fn is_member(self) -> bool {
+        matches!(self, Self::Column | Self::Constraint | Self::Trigger | Self::Policy | Self::Rule)
+    }
 }
 
 /// What can be said about objects.

@@ -1,11 +1,14 @@
 //! What can be typed: clap's types. `parse` turns the arguments into them.
 
+pub mod check;
 pub mod ci;
 pub mod live;
 pub mod parse;
 
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::guard::consent::Allowance;
 
 /// Generates and checks Prisma migrations for PostgreSQL.
 ///
@@ -35,6 +38,10 @@ pub struct Cli {
 pub enum Command {
     /// Generate the next migration from the changed schema (the same as no subcommand at all)
     Generate(GenerateArgs),
+    /// Ask every gate that a pull request needs: one verdict
+    Check(check::CheckArgs),
+    /// Give this branch's own migrations time stamps that sort after the base's
+    Restamp(check::BaseArgs),
     /// Make the copies of schema.prisma equal to the source
     Sync(SyncArgs),
     /// Say where a database stands: applied, pending, failed, edited, unknown migrations
@@ -43,6 +50,8 @@ pub enum Command {
     Ready(live::ReadyArgs),
     /// Write the tables and columns that the migrations make, for `ready --snapshot`
     Snapshot(live::SnapshotArgs),
+    /// Check SQL files for what destroys data, breaks running code or blocks tables; needs no database
+    Lint(LintArgs),
     /// Show what would be used and why, and how to mend what is missing
     Doctor,
     /// Print the workflows that make every pull request pass the check
@@ -56,10 +65,13 @@ impl Command {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Generate(_) => "generate",
+            Self::Check(_) => "check",
+            Self::Restamp(_) => "restamp",
             Self::Sync(_) => "sync",
             Self::Status(_) => "status",
             Self::Ready(_) => "ready",
             Self::Snapshot(_) => "snapshot",
+            Self::Lint(_) => "lint",
             Self::Doctor => "doctor",
             Self::Ci(_) => "ci",
         }
@@ -78,21 +90,21 @@ pub struct GenerateArgs {
     /// What the migration is called: letters, digits and _ (spaces and hyphens become _); derived from the
     /// change where it is left out
     pub name: Option<String>,
-    /// The branch that this one will be merged into
-    #[arg(long, value_name = "BRANCH", env = "RUN_MIGRATION_BASE_BRANCH")]
-    pub base_branch: Option<String>,
-    /// Compare with this commit, branch or tag as it is here; nothing is fetched
-    #[arg(long, value_name = "REF", env = "RUN_MIGRATION_BASE_REF", conflicts_with_all = ["base_branch", "remote"])]
-    pub base_ref: Option<String>,
-    /// The remote that holds the base branch [default: upstream if there is one, else origin]
-    #[arg(long, value_name = "NAME", env = "RUN_MIGRATION_REMOTE")]
-    pub remote: Option<String>,
+    /// Which base to compare with.
+    #[command(flatten)]
+    pub base: check::BaseArgs,
     /// Do not ask whether the branch is up to date. A human's decision
     #[arg(long, conflicts_with_all = ["base_branch", "base_ref", "remote"])]
     pub skip_freshness_check: bool,
     /// Let statements through that destroy data or objects. A human's decision
     #[arg(long)]
     pub allow_destructive: bool,
+    /// Let just this finding through, such as drop_column:User.email; may be given again. A human's decision
+    #[arg(long, value_name = "RULE:OBJECT")]
+    pub allow: Vec<Allowance>,
+    /// Why it is let through: written into the file with what is allowed
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
     /// Print the SQL on standard output and write nothing; every gate still holds
     #[arg(long)]
     pub dry_run: bool,
@@ -101,6 +113,9 @@ pub struct GenerateArgs {
 /// Options of `sync`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct SyncArgs {
+    /// Which base to compare with.
+    #[command(flatten)]
+    pub base: check::BaseArgs,
     /// Change nothing: show what differs, and exit with 4 where something does
     #[arg(long)]
     pub check: bool,
@@ -110,6 +125,17 @@ pub struct SyncArgs {
     /// Throw away lines of a copy that the source never had. A human's decision
     #[arg(long, conflicts_with = "check")]
     pub discard: bool,
+}
+
+/// Options of the guard on its own.
+#[derive(Debug, Clone, Default, Args)]
+pub struct LintArgs {
+    /// SQL files, directories of them, or - for standard input
+    #[arg(value_name = "FILE", required_unless_present = "explain")]
+    pub files: Vec<String>,
+    /// Print what a rule finds, why that matters and what to do instead (all: every rule)
+    #[arg(long, value_name = "RULE", conflicts_with = "files")]
+    pub explain: Option<String>,
 }
 
 /// Options of every command, before or after its name.

@@ -8,7 +8,7 @@ use crate::{
     finding::Finding,
     freshness,
     guard::{
-        self,
+        self, agents, allow_list,
         consent::{self, Consents},
         waiver::Waivers,
     },
@@ -20,7 +20,7 @@ use crate::{
     report::{Migration, Report},
 };
 
-use super::job::{Job, Stop, in_order};
+use super::job::{Job, Stop, freshness_request, in_order};
 
 /// Runs the main job.
 ///
@@ -28,12 +28,22 @@ use super::job::{Job, Stop, in_order};
 /// Where the work could not be begun. What happens later, refusal or failure, is in the report.
 pub(super) async fn run(context: &Context, args: &GenerateArgs) -> Result<Report, Error> {
     let project = Project::find(context)?;
+    let words = agents::human_words(&context.environment, &decisions(args))
+        .map_err(|refused| Error::Usage(refused.to_string()))?;
     let generate = Generate {
         job: Job::new(context, &project, "generate"),
         args,
         name: args.name.as_deref().map(MigrationName::parse).transpose()?,
-        request: freshness_request(context, args, &project)?,
-        consents: Consents { everything: args.allow_destructive, ..Consents::default() },
+        request: if args.skip_freshness_check {
+            None
+        } else {
+            Some(freshness_request(context, &args.base, &project)?)
+        },
+        consents: Consents {
+            everything: args.allow_destructive,
+            allow: args.allow.clone(),
+            reason: args.reason.clone().or(words),
+        },
     };
     let end = generate.story().await;
     Ok(generate.job.report(end))
@@ -54,10 +64,15 @@ impl Generate<'_> {
             in_order(self.job.freshness(self.request.as_ref()), self.difference()).await?
         else {
             self.job.note("No schema changes");
+            if !self.consents.allow.is_empty() {
+                self.job.note("There was nothing that --allow could have let through");
+            }
             return Ok(Outcome::NoChanges);
         };
-        self.guard(&sql, &history)?;
-        self.write(sql, &history)
+        let findings = self.guard(&sql, &history)?;
+        // What a human let through stands in the file, with the reason, for everybody who reads it later.
+        let sql = consent::write_waivers(&sql, &findings);
+        self.write(sql, &findings, &history)
     }
 
     /// What the schema has and the history lacks, as SQL; `None` where they agree.
@@ -72,7 +87,7 @@ impl Generate<'_> {
     }
 
     /// Refuses what destroys data or objects, unless a human consents.
-    fn guard(&self, sql: &str, history: &History) -> Result<(), Stop> {
+    fn guard(&self, sql: &str, history: &History) -> Result<Vec<Finding>, Stop> {
         let stage = self.job.context.progress.stage("guard");
         let migrations = &history.migrations;
         let origin =
@@ -89,11 +104,11 @@ impl Generate<'_> {
             (refusing, _) => destructive(refusing),
         }));
         let mut report = self.job.report.borrow_mut();
-        report.findings = findings;
+        report.findings.clone_from(&findings);
         if refusing == 0 {
-            return Ok(());
+            return Ok(findings);
         }
-        report.hint = Some(self.way_through(&report.findings));
+        report.hint = Some(self.way_through(&findings));
         Err(Stop::Refused(Outcome::RefusedDestructive))
     }
 
@@ -110,14 +125,32 @@ impl Generate<'_> {
         )
     }
 
+    /// Where something was let through without a reason, says what `check` will want.
+    fn ask_for_reasons(&self, findings: &[Finding], directory: &str) {
+        let lacking =
+            |finding: &&Finding| finding.allowed.as_ref().is_some_and(|consent| consent.reason.is_none());
+        let entries: Vec<_> = findings
+            .iter()
+            .filter(lacking)
+            .map(|finding| allow_list::entry_for(finding, directory))
+            .collect();
+        if !entries.is_empty() {
+            self.job.note(&format!(
+                "Nobody said why (--reason TEXT), and `run-migration check` will ask. This in run-migration.toml, with \
+                 the reasons filled in, answers it:\n\n{}",
+                entries.join("\n")
+            ));
+        }
+    }
+
     /// Writes the migration, or says what would be written.
-    fn write(&self, sql: String, history: &History) -> Result<Outcome, Stop> {
+    fn write(&self, sql: String, findings: &[Finding], history: &History) -> Result<Outcome, Stop> {
         let name = match &self.name {
             Some(name) => name.clone(),
             None => MigrationName::parse(&guard::naming::derive(&sql))?,
         };
-        let names: Vec<_> = history.migrations.iter().map(|migration| migration.name.clone()).collect();
-        let directory = directory_name(&name, self.job.context.now, &names)?;
+        let directory = directory_name(&name, self.job.context.now, &history.names())?;
+        self.ask_for_reasons(findings, &directory);
         let path = self.job.project.migrations.join(&directory).join(history::FILE_NAME);
         let (outcome, result) = if self.args.dry_run {
             (Outcome::WouldCreate, sql.clone())
@@ -144,26 +177,6 @@ impl Generate<'_> {
     }
 }
 
-/// What the freshness check is asked; `None` where a human skips it.
-fn freshness_request(
-    context: &Context,
-    args: &GenerateArgs,
-    project: &Project,
-) -> Result<Option<freshness::Request>, Error> {
-    if args.skip_freshness_check {
-        return Ok(None);
-    }
-    let paths = project.copies.iter().chain([&project.schema, &project.migrations]);
-    Ok(Some(freshness::Request {
-        base_branch: parsed(args.base_branch.as_deref())?,
-        default_branch: parsed(project.base_branch.as_deref())?,
-        base_ref: parsed(args.base_ref.as_deref())?,
-        remote: parsed(args.remote.as_deref().or(project.remote.as_deref()))?,
-        paths: paths.cloned().collect(),
-        github: freshness::GitHub::from_environment(&context.environment),
-    }))
-}
-
 fn destructive(count: usize) -> String {
     if count == 1 {
         "1 statement destroys something".into()
@@ -172,6 +185,12 @@ fn destructive(count: usize) -> String {
     }
 }
 
-fn parsed<T: std::str::FromStr<Err = crate::git::NameError>>(text: Option<&str>) -> Result<Option<T>, Error> {
-    text.map(str::parse::<T>).transpose().map_err(|error| Error::Usage(error.to_string()))
+/// The flags among `args` that only a human may decide on.
+fn decisions(args: &GenerateArgs) -> Vec<&'static str> {
+    let typed = [
+        (args.allow_destructive, "--allow-destructive"),
+        (!args.allow.is_empty(), "--allow"),
+        (args.skip_freshness_check, "--skip-freshness-check"),
+    ];
+    typed.into_iter().filter(|(is_typed, _)| *is_typed).map(|(_, flag)| flag).collect()
 }

@@ -5,16 +5,17 @@ use std::cell::RefCell;
 use camino::Utf8Path;
 
 use crate::{
+    cli::check::BaseArgs,
     config::Project,
     context::Context,
     error::Error,
     finding::Finding,
     freshness,
-    git::Git,
-    history::{self, History, replay},
+    git::{CommitId, Git, NameError},
+    history::{self, History, compare::Shipped, replay},
     outcome::Outcome,
     postgres::{self, Role, Server},
-    prisma,
+    prisma::{self, Toolchain, Wanting},
     report::{Report, Tool, progress::Stage},
     schema_files::Copies,
 };
@@ -45,7 +46,8 @@ pub(super) struct Job<'a> {
 
 impl<'a> Job<'a> {
     pub(super) fn new(context: &'a Context, project: &'a Project, command: &'static str) -> Self {
-        Self { context, project, report: RefCell::new(Report::new(command, Outcome::Passed)) }
+        let report = Report { prefix: project.prefix(), ..Report::new(command, Outcome::Passed) };
+        Self { context, project, report: RefCell::new(report) }
     }
 
     /// The report of a job that came to `end`.
@@ -67,6 +69,9 @@ impl<'a> Job<'a> {
         let stage = self.context.progress.stage("freshness");
         let freshness = freshness::check(&self.git(), request).await?;
         self.done(stage.done(&freshness.summary()));
+        if freshness.remote_url.is_none() || self.context.settings.verbose {
+            self.note(&freshness.how);
+        }
         let is_stale = freshness.is_stale();
         self.report.borrow_mut().freshness = Some(freshness);
         if is_stale { Err(Stop::Refused(Outcome::RefusedStale)) } else { Ok(()) }
@@ -75,17 +80,24 @@ impl<'a> Job<'a> {
     /// Refuses copies of the schema that differ from the source.
     pub(super) async fn copies(&self) -> Result<(), Stop> {
         let stage = self.context.progress.stage("copies");
+        let (detail, differences) = self.compare_copies().await?;
+        self.done(stage.done(&detail));
+        self.refuse_damage(differences)
+    }
+
+    /// Compares the copies of the schema with the source: the answer in a few words, and what differs.
+    pub(super) async fn compare_copies(&self) -> Result<(String, Vec<Finding>), Error> {
         let differences = Copies::new(&self.project.root, &self.project.schema, &self.project.copies)
             .with_left_out(&self.git())
             .await
             .compare()?;
         let source = self.project.relative(&self.project.schema);
-        self.done(stage.done(&match (self.project.copies.len(), differences.len()) {
+        let detail = match (self.project.copies.len(), differences.len()) {
             (0, _) => format!("{source} has none"),
             (count, 0) => format!("{count} equal {source}"),
             (count, different) => format!("{different} of {count} differ from {source}"),
-        }));
-        self.refuse_damage(differences)
+        };
+        Ok((detail, differences))
     }
 
     /// Reads the history and refuses a damaged one.
@@ -98,6 +110,21 @@ impl<'a> Job<'a> {
         self.done(stage.done(&format!("{} migrations{newest}", migrations.len())));
         self.refuse_damage(loaded.damages)?;
         Ok(loaded.history)
+    }
+
+    /// The history as `commit` has it.
+    pub(super) async fn shipped_at(&self, git: &Git, commit: &CommitId) -> Result<Shipped, Error> {
+        let Ok(directory) = self.project.migrations.strip_prefix(git.directory()) else {
+            let outside = format!("{} lies outside of {}", self.project.migrations, git.directory());
+            return Err(Error::failed(outside).hint("name the repository's root with --repo DIR"));
+        };
+        let files = git.files(commit, directory).await?;
+        let named = files.into_iter().filter_map(|(path, file)| {
+            let name = path.strip_prefix(directory).ok()?.parent()?;
+            let is_one = path.file_name() == Some(history::FILE_NAME) && name.components().count() == 1;
+            is_one.then(|| (name.to_string(), file.bytes))
+        });
+        Ok(named.collect())
     }
 
     /// Starts the temporary server.
@@ -130,19 +157,10 @@ impl<'a> Job<'a> {
 
     /// Asks Prisma what the schema has and the database lacks.
     pub(super) async fn diff(&self, server: &Server) -> Result<Option<String>, Stop> {
-        let Context { processes, environment, settings, cwd, .. } = self.context;
+        let Context { processes, settings, .. } = self.context;
         let stage = self.context.progress.stage("diff");
         stage.doing("looking for Prisma");
-        let explicit = settings.prisma.as_ref().map(|path| self.context.absolute(path));
-        let search = prisma::LocateRequest {
-            project: self.project,
-            explicit: explicit.as_deref().or(self.project.prisma.as_deref()),
-            environment,
-            cwd,
-            cache: &self.context.cache_dir()?,
-            timeout: settings.step_timeout(),
-        };
-        let toolchain = prisma::locate(processes, &search).await?;
+        let toolchain = locate_prisma(self.context, self.project, Wanting::Install).await?;
         stage.doing("prisma migrate diff");
         // Below the server's directory, what a killed machine leaves is swept with it.
         let work = processes.temporary_directory(server.socket_directory(), "prisma-")?;
@@ -212,4 +230,44 @@ pub(super) async fn in_order<T>(
             result
         }
     }
+}
+
+/// Finds the Prisma CLI and its engine.
+pub(super) async fn locate_prisma(
+    context: &Context,
+    project: &Project,
+    wanting: Wanting,
+) -> Result<Toolchain, Error> {
+    let explicit = context.settings.prisma.as_ref().map(|path| context.absolute(path));
+    let search = prisma::LocateRequest {
+        project,
+        explicit: explicit.as_deref().or(project.prisma.as_deref()),
+        environment: &context.environment,
+        cwd: &context.cwd,
+        cache: &context.cache_dir()?,
+        timeout: context.settings.step_timeout(),
+        wanting,
+    };
+    Ok(prisma::locate(&context.processes, &search).await?)
+}
+
+/// What the freshness check is asked.
+pub(super) fn freshness_request(
+    context: &Context,
+    base: &BaseArgs,
+    project: &Project,
+) -> Result<freshness::Request, Error> {
+    let paths = project.copies.iter().chain([&project.schema, &project.migrations]);
+    Ok(freshness::Request {
+        base_branch: parsed(base.base_branch.as_deref())?,
+        default_branch: parsed(project.base_branch.as_deref())?,
+        base_ref: parsed(base.base_ref.as_deref())?,
+        remote: parsed(base.remote.as_deref().or(project.remote.as_deref()))?,
+        paths: paths.cloned().collect(),
+        github: freshness::GitHub::from_environment(&context.environment),
+    })
+}
+
+fn parsed<T: std::str::FromStr<Err = NameError>>(text: Option<&str>) -> Result<Option<T>, NameError> {
+    text.map(str::parse).transpose()
 }

@@ -1,10 +1,13 @@
 //! One file for each command: a path through the stages. Dispatch and life cycle, no logic.
 
+mod check;
 mod ci;
 mod doctor;
 mod generate;
 mod job;
+mod lint;
 mod ready;
+mod restamp;
 mod snapshot;
 mod status;
 mod subject;
@@ -44,11 +47,14 @@ pub fn execute(typed: Typed, environment: Environment, progress: Progress) -> Re
 async fn run(context: &Context, command: &Command) -> Result<Report, Error> {
     match command {
         Command::Generate(args) => generate::run(context, args).await,
+        Command::Check(args) => check::run(context, args).await,
+        Command::Restamp(args) => restamp::run(context, args).await,
         Command::Sync(args) => sync::run(context, args).await,
         Command::Status(args) => status::run(context, args).await,
         Command::Ready(args) => ready::run(context, args).await,
         Command::Snapshot(args) => snapshot::run(context, args).await,
         Command::Ci(command) => ci::run(context, command),
+        Command::Lint(args) => lint::run(context, args).await,
         Command::Doctor => doctor::run(context).await,
     }
 }

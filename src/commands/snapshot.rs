@@ -1,9 +1,88 @@
 //! `snapshot`: the tables and columns that the migrations make, written down for `ready --snapshot`.
 
-use super::subject;
-use crate::{cli::live::SnapshotArgs, context::Context, error::Error, report::Report};
+use camino::Utf8Path;
 
+use super::subject;
+use crate::{
+    cli::{Format, live::SnapshotArgs},
+    config::{ConfigError, Project, ReplayAs},
+    context::Context,
+    error::Error,
+    history::{History, replay},
+    live::{
+        catalog::{self, Catalog},
+        snapshot::Snapshot,
+    },
+    outcome::Outcome,
+    postgres::{self, Role, Server},
+    report::Report,
+};
+
+const DATABASE: &str = "history";
+
+/// Makes the snapshot.
+///
+/// # Errors
+/// Where the history cannot be read or applied, or the file cannot be written.
 pub(super) async fn run(context: &Context, args: &SnapshotArgs) -> Result<Report, Error> {
-    let _history = subject::expected(context, args.migrations.as_deref()).await?;
-    Err(Error::failed("not here yet"))
+    if args.output.is_none() && context.settings.format != Format::Human {
+        return Err(Error::Usage("with --format json the snapshot needs a file: --output FILE".into()));
+    }
+    let mut report = Report::new("snapshot", Outcome::Passed);
+    let history = subject::expected(context, args.migrations.as_deref()).await?;
+    let tables = replayed(context, &history, &mut report).await?;
+    let snapshot = Snapshot::new(&history, tables).render();
+    report.result = Some(match &args.output {
+        None => snapshot,
+        Some(path) => {
+            write(&context.absolute(path), &snapshot)?;
+            format!("{path}\n")
+        }
+    });
+    Ok(report)
+}
+
+/// The catalog that `history` makes on a temporary server.
+async fn replayed(context: &Context, history: &History, report: &mut Report) -> Result<Catalog, Error> {
+    let (major, replay_as) = of_project(context)?;
+    let role = Role::from(replay_as);
+    let stage = context.progress.stage("postgres");
+    let installation = postgres::acquire(context, major, &stage).await?;
+    let server = Server::start(context, &installation).await?;
+    let tool = installation.tool();
+    report.timings.push(stage.done(&format!("{} {}, {}", tool.role, tool.version, tool.why)));
+    report.toolchain.push(tool);
+
+    let stage = context.progress.stage("replay");
+    server.create_database(DATABASE, role).await?;
+    stage.steps(history.migrations.len());
+    let limit = context.settings.step_timeout();
+    let target = replay::Target { server: &server, database: DATABASE, replay_as, now: context.now, limit };
+    replay::replay(history, target, |migration| stage.step(&migration.name)).await?;
+    let client = server.connect(DATABASE, role).await?;
+    let tables = catalog::of(&client)
+        .await
+        .map_err(|source| postgres::Error::Query { what: "read the catalog".into(), source })?;
+    let result = format!("{} migrations applied, {} tables", history.migrations.len(), tables.0.len());
+    report.timings.push(stage.done(&result));
+    drop(client);
+    server.stop().await?;
+    Ok(tables)
+}
+
+/// What a project says about the server; without one, the defaults.
+fn of_project(context: &Context) -> Result<(Option<u32>, ReplayAs), Error> {
+    match Project::find(context) {
+        Ok(project) => Ok((project.postgres_major, project.replay_as)),
+        Err(ConfigError::NoLayout { .. }) => Ok((None, ReplayAs::default())),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Writes the file whole or not at all: a probe may be reading it.
+fn write(path: &Utf8Path, text: &str) -> Result<(), Error> {
+    let staged = path.with_extension("json.new");
+    fs_err::write(&staged, text)?;
+    fs_err::rename(&staged, path)?;
+    Ok(())
 }

@@ -4,15 +4,12 @@
 use std::ops::Range;
 
 use super::{
-    Script,
+    Located, Script,
     name::Name,
     proof::{Proof, Settled, Verdict},
     sql::UNKNOWN,
 };
 use crate::finding::{Finding, Severity};
-
-/// A finding and the byte of the script that it is at.
-pub(super) type Placed = (usize, Finding);
 
 /// Rules that are about the same thing: the proof may say which of them it is.
 const TOPICS: [&[&str]; 4] = [
@@ -30,18 +27,16 @@ const WAITING: [&[&str]; 3] = [
 ];
 
 /// Adds to `found`, what the text tells, what `proof` tells.
-pub(super) fn join(found: &mut Vec<Placed>, proof: &Proof, script: &Script<'_>) {
+pub(super) fn join(found: &mut Vec<Located>, proof: &Proof, script: &Script<'_>) {
     for settled in &proof.settled {
-        found.iter_mut().map(|(_, finding)| finding).filter(|finding| settled.is_about(finding)).for_each(
-            |finding| {
-                finding.severity = finding.severity.min(settled.at_most);
-                finding.proof.push(settled.proof.clone());
-            },
-        );
+        for Located { finding, .. } in found.iter_mut().filter(|located| settled.is_about(&located.finding)) {
+            finding.severity = finding.severity.min(settled.at_most);
+            finding.proof.push(settled.proof.clone());
+        }
     }
     for place in &proof.quick {
         let statement = proof.statements.get(*place);
-        for (_, finding) in found.iter_mut().filter(|(at, _)| is_within(*at, statement)) {
+        for Located { finding, .. } in found.iter_mut().filter(|located| is_within(located, statement)) {
             if ["rewrite_table", "create_index"].contains(&finding.rule) {
                 finding.severity = finding.severity.min(Severity::Info);
                 finding.proof.push("seen on the temporary database: nothing is scanned or rewritten".into());
@@ -59,37 +54,37 @@ pub(super) fn join(found: &mut Vec<Placed>, proof: &Proof, script: &Script<'_>) 
         let statement = wait.statement.and_then(|place| proof.statements.get(place));
         let rows = if wait.severity > Severity::Info { &WAITING[..] } else { &[] };
         let known = rows.iter().find_map(|rules| {
-            found.iter().position(|(at, finding)| is_within(*at, statement) && rules.contains(&finding.rule))
+            found.iter().position(|located| is_within(located, statement) && rules.contains(&located.finding.rule))
         });
         match known {
             Some(place) => {
-                let finding = &mut found[place].1;
+                let finding = &mut found[place].finding;
                 finding.severity = finding.severity.max(wait.severity);
                 finding.proof.extend(wait.proof.iter().cloned());
             }
             None => found.push(placed(wait, statement, script)),
         }
     }
-    found.sort_by_key(|(at, _)| *at);
+    found.sort_by_key(|located| located.place.start);
 }
 
 /// The finding that the text made of the same thing: in the same statement, if there are several.
 fn same<'f>(
-    found: &'f mut [Placed],
+    found: &'f mut [Located],
     verdict: &Verdict,
     statement: Option<&Range<usize>>,
 ) -> Option<&'f mut Finding> {
     let is_same =
         |finding: &Finding| are_one_topic(finding.rule, verdict.rule) && finding.object == verdict.object;
-    let exact = found.iter().position(|(at, finding)| is_same(finding) && is_within(*at, statement));
-    let place = exact.or_else(|| found.iter().position(|(_, finding)| is_same(finding))).or_else(|| {
+    let exact = found.iter().position(|located| is_same(&located.finding) && is_within(located, statement));
+    let place = exact.or_else(|| found.iter().position(|located| is_same(&located.finding))).or_else(|| {
         // The text saw that something is done, but not to what.
         let unnamed = |finding: &Finding| {
             finding.object == Name::bare(UNKNOWN).to_string() && are_one_topic(finding.rule, verdict.rule)
         };
-        found.iter().position(|(at, finding)| unnamed(finding) && is_within(*at, statement))
+        found.iter().position(|located| unnamed(&located.finding) && is_within(located, statement))
     })?;
-    let finding = &mut found[place].1;
+    let finding = &mut found[place].finding;
     finding.object.clone_from(&verdict.object);
     Some(finding)
 }
@@ -107,12 +102,13 @@ fn confirm(finding: &mut Finding, verdict: &Verdict) {
     finding.proof.extend(verdict.proof.iter().cloned());
 }
 
-fn placed(verdict: &Verdict, statement: Option<&Range<usize>>, script: &Script<'_>) -> Placed {
-    (statement.map_or(script.sql.len(), |range| range.start), verdict.finding(script, statement))
+fn placed(verdict: &Verdict, statement: Option<&Range<usize>>, script: &Script<'_>) -> Located {
+    let end = script.sql.len();
+    Located { finding: verdict.finding(script, statement), place: statement.cloned().unwrap_or(end..end) }
 }
 
-fn is_within(at: usize, statement: Option<&Range<usize>>) -> bool {
-    statement.is_some_and(|range| range.contains(&at))
+fn is_within(located: &Located, statement: Option<&Range<usize>>) -> bool {
+    statement.is_some_and(|range| range.contains(&located.place.start))
 }
 
 fn are_one_topic(one: &str, other: &str) -> bool {

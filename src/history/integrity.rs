@@ -1,7 +1,10 @@
 //! What can be wrong with a history by itself, each with what `migrate deploy` would make of it and the way out.
 
+use std::collections::BTreeMap;
+
 use camino::Utf8Path;
 
+use super::{History, LOCK_FILE, Migration, compare::is_blank};
 use crate::finding::{Finding, Severity};
 
 /// A directory without its `migration.sql`.
@@ -62,4 +65,75 @@ fn damage(rule: &'static str, name: &str, path: &Utf8Path) -> Finding {
         created_in: None,
         allowed: None,
     }
+}
+
+/// What can be wrong with a history as a whole: names that some file systems take for one, migrations with nothing
+/// in them, Prisma's lock file missing or for another database.
+///
+/// # Errors
+/// Where the lock file is there and cannot be read.
+pub fn inspect(history: &History) -> std::io::Result<Vec<Finding>> {
+    let mut findings = collisions(history);
+    let blank = |migration: &&Migration| is_blank(migration.sql.as_bytes());
+    findings.extend(history.migrations.iter().filter(blank).map(empty));
+    findings.extend(lock(history)?);
+    Ok(findings)
+}
+
+fn collisions(history: &History) -> Vec<Finding> {
+    let mut by_folded: BTreeMap<String, &Migration> = BTreeMap::new();
+    let mut findings = Vec::new();
+    for migration in &history.migrations {
+        if let Some(other) = by_folded.insert(migration.name.to_lowercase(), migration) {
+            findings.push(Finding {
+                why: format!(
+                    "its name differs from {} only in case: some file systems hold just one of them",
+                    other.name
+                ),
+                safer: "rename the one that is not applied anywhere yet".into(),
+                ..damage("migration_name_collision", &migration.name, &migration.path)
+            });
+        }
+    }
+    findings
+}
+
+fn empty(migration: &Migration) -> Finding {
+    Finding {
+        why: "migration.sql is empty: it was lost, or the migration was never written".into(),
+        safer: "restore it, remove the directory if it was never committed, or write a comment that says why there is \
+                nothing to do"
+            .into(),
+        ..damage("migration_empty", &migration.name, &migration.path)
+    }
+}
+
+fn lock(history: &History) -> std::io::Result<Option<Finding>> {
+    if history.migrations.is_empty() {
+        return Ok(None);
+    }
+    let path = history.directory.join(LOCK_FILE);
+    let why = match fs_err::read_to_string(&path) {
+        Ok(text) => match toml::from_str::<LockFile>(&text) {
+            Ok(LockFile { provider }) if provider == "postgresql" => return Ok(None),
+            Ok(LockFile { provider }) => {
+                format!("it is for {provider:?}: Prisma refuses to apply the history (P3019)")
+            }
+            Err(error) => format!("it is no lock file of Prisma's: {}", error.message()),
+        },
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            "there is none: Prisma writes it with the first migration, and it belongs into git".to_owned()
+        }
+        Err(error) => return Err(error),
+    };
+    Ok(Some(Finding {
+        why,
+        safer: "write `provider = \"postgresql\"` into it and commit it".into(),
+        ..damage("migration_lock", LOCK_FILE, &path)
+    }))
+}
+
+#[derive(serde::Deserialize)]
+struct LockFile {
+    provider: String,
 }

@@ -14,6 +14,9 @@ use sha2::{Digest, Sha256};
 /// The file that a migration's directory holds.
 pub const FILE_NAME: &str = "migration.sql";
 
+/// Prisma's file beside the migrations that says which kind of database they are for.
+pub const LOCK_FILE: &str = "migration_lock.toml";
+
 /// One migration of the history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Migration {
@@ -34,6 +37,20 @@ pub struct History {
     pub directory: Utf8PathBuf,
     /// The migrations, in byte order of their names.
     pub migrations: Vec<Migration>,
+}
+
+impl History {
+    /// The migrations as they are compared with those of others.
+    #[must_use]
+    pub fn shipped(&self) -> compare::Shipped {
+        self.migrations.iter().map(|one| (one.name.clone(), one.sql.clone().into_bytes())).collect()
+    }
+
+    /// The migrations' names, in order.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.migrations.iter().map(|one| one.name.clone()).collect()
+    }
 }
 
 /// Prisma's checksum of a migration file: lower-case hex SHA-256 of its bytes.

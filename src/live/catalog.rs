@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 use serde::{Deserialize, Serialize};
-use tokio_postgres::SimpleQueryRow;
+use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
 use super::ledger::TABLE;
 
@@ -92,6 +92,22 @@ pub(super) fn read(rows: &[SimpleQueryRow], home: &str) -> Catalog {
         }
     }
     catalog
+}
+
+/// The catalog of the temporary database that `client` is connected to.
+///
+/// # Errors
+/// Where the server is gone.
+pub async fn of(client: &Client) -> Result<Catalog, tokio_postgres::Error> {
+    let messages = client.simple_query(&question(&Schemas::All)).await?;
+    let rows: Vec<_> = messages
+        .into_iter()
+        .filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row),
+            _ => None,
+        })
+        .collect();
+    Ok(read(&rows, "public"))
 }
 
 impl Catalog {

@@ -12,6 +12,9 @@ use nix::unistd::geteuid;
 /// Every file of a copy with its size, written last: what a power cut or a full disk tore is recognised by it.
 const MANIFEST: &str = "manifest";
 
+/// How the name of a copy begins that is not yet one.
+pub(super) const STAGING: &str = ".install-";
+
 /// How often a lock is tried.
 const POLL: Duration = Duration::from_millis(50);
 
@@ -73,6 +76,15 @@ impl Cache {
                 }
                 Err(TryLockError::WouldBlock) => tokio::time::sleep(POLL).await,
             }
+        }
+    }
+
+    /// Removes what installations left that a power cut ended. Only whoever holds the lock may.
+    pub(super) fn sweep(&self) {
+        let Ok(entries) = self.directory.read_dir_utf8() else { return };
+        for entry in entries.flatten().filter(|entry| entry.file_name().starts_with(STAGING)) {
+            // What cannot be removed takes room and does no harm.
+            let _ = std::fs::remove_dir_all(entry.path());
         }
     }
 
@@ -209,6 +221,8 @@ mod tests {
         for name in ["npm-9.9.0", "github-17.2.0-linux", "npm-17.10.0-beta.17", ".install-18.0"] {
             fs_err::create_dir_all(cache.directory().join(name)).unwrap();
         }
+        cache.sweep();
+        assert_eq!(fs_err::read_dir(cache.directory()).unwrap().count(), 3);
         let names: Vec<_> = cache.copies().iter().map(|path| path.file_name().unwrap().to_owned()).collect();
         assert_eq!(names, ["npm-17.10.0-beta.17", "github-17.2.0-linux", "npm-9.9.0"]);
     }

@@ -74,6 +74,14 @@ pub enum Error {
         /// What it answered.
         source: tokio_postgres::Error,
     },
+    /// The server did not answer in time.
+    #[error("the temporary server did not {what} within {} s", after.as_secs())]
+    NoAnswer {
+        /// What was asked.
+        what: String,
+        /// The limit.
+        after: Duration,
+    },
     /// A program could not be run.
     #[error(transparent)]
     Process(#[from] ProcessError),
@@ -110,13 +118,29 @@ impl Error {
             Self::NoWorkDirectory { .. } => {
                 Some("name one with a short path and 512 MB free in RUN_MIGRATION_WORK_DIR".into())
             }
-            Self::NotReady { .. } => Some("give it more time with --timeout SECONDS".into()),
+            Self::NotReady { .. } | Self::NoAnswer { .. } => Some("give it more time with --timeout SECONDS".into()),
             Self::Process(error) => error.hint(),
             Self::Initdb { .. } | Self::Start { .. } => {
                 Some("try another PostgreSQL with --postgres-bin DIR, or another directory with RUN_MIGRATION_WORK_DIR".into())
             }
             Self::Query { .. } | Self::File { .. } => None,
         }
+    }
+}
+
+/// How much of the server's log a message shows.
+const LOG_TAIL: usize = 2000;
+
+/// The end of a text, from the beginning of a line.
+pub(super) fn tail(text: &str) -> String {
+    let mut start = text.len().saturating_sub(LOG_TAIL);
+    while !text.is_char_boundary(start) {
+        start += 1;
+    }
+    let end = &text[start..];
+    match end.find('\n') {
+        Some(line) if start > 0 => end[line + 1..].to_owned(),
+        _ => end.to_owned(),
     }
 }
 

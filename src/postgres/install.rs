@@ -8,7 +8,7 @@ use postgresql_embedded::{PostgreSQL, Settings};
 
 use super::{
     Attempt, Installation, Source, account,
-    cache::{Audience, Cache, damage},
+    cache::{Audience, Cache, STAGING, damage},
     locate::Search,
     npm::{self, Npm},
     pins, workdir,
@@ -38,14 +38,13 @@ pub(super) async fn cached(
     None
 }
 
-/// Installs a copy, or waits for another run that does. What is in the cache was looked at before.
+/// Installs a copy, or waits for another run that does. The cache was looked at before, in vain.
 pub(super) async fn install(
     search: &Search<'_>,
     cache: &Cache,
     stage: &Stage,
     attempts: &mut Vec<Attempt>,
 ) -> Option<Installation> {
-    let known = cache.copies();
     let lock = match prepare(search, cache, stage).await {
         Ok(lock) => lock,
         Err(why) => {
@@ -53,11 +52,10 @@ pub(super) async fn install(
             return None;
         }
     };
-    if cache.copies() != known {
-        let found = cached(search, cache, &mut Vec::new()).await;
-        if found.is_some() {
-            return found;
-        }
+    // Another run may have filled it since; what does not serve has been listed.
+    let found = cached(search, cache, &mut Vec::new()).await;
+    if found.is_some() {
+        return found;
     }
     for source in [Source::Npm, Source::GitHub] {
         let installer = Installer { search, cache, source };
@@ -91,7 +89,9 @@ async fn prepare(search: &Search<'_>, cache: &Cache, stage: &Stage) -> Result<st
         .create(if lent { Audience::Everybody } else { Audience::Myself })
         .map_err(|error| format!("{error} (choose another place with --cache-dir DIR)"))?;
     stage.doing("waiting for another run that installs PostgreSQL");
-    cache.lock(search.context.settings.step_timeout() * STEPS).await
+    let lock = cache.lock(search.context.settings.step_timeout() * STEPS).await?;
+    cache.sweep();
+    Ok(lock)
 }
 
 /// One source's installation.
@@ -106,7 +106,7 @@ impl Installer<'_> {
         let processes = &self.search.context.processes;
         // Beside the copies, so that a rename brings the new one into its place.
         let staging = processes
-            .temporary_directory(self.cache.directory(), ".install-")
+            .temporary_directory(self.cache.directory(), STAGING)
             .map_err(|error| error.to_string())?;
         let path = Utf8Path::from_path(staging.path()).ok_or("the cache's path is not UTF-8")?;
         let (installed, name) = match self.source {

@@ -5,11 +5,13 @@
 
 mod account;
 mod cache;
+mod data;
 mod error;
 mod install;
 mod locate;
 mod npm;
 mod pins;
+mod postmaster;
 mod server;
 mod sweep;
 mod unpack;
@@ -118,29 +120,53 @@ pub async fn acquire(context: &Context, major: Option<u32>, stage: &Stage) -> Re
     let mut attempts = Vec::new();
     let accounts = account::candidates(&mut attempts);
     let search = locate::Search { context, accounts: &accounts, major };
-    if let Some(bin) = &context.settings.postgres_bin {
-        let found = search.prove(&context.absolute(bin), Source::Named, &mut attempts).await;
-        return found.ok_or(Error::NotFound { major, named: true, attempts });
+    if let Some(found) = search_installed(&search, &mut attempts).await? {
+        return Ok(found);
     }
-    for bin in locate::system_directories(&context.environment) {
-        if let Some(found) = search.prove(&bin, Source::System, &mut attempts).await {
-            return Ok(found);
-        }
-    }
-    if !account::any_runs(context, &accounts, &mut attempts).await {
-        return Err(Error::NoAccount { attempts });
-    }
-    match context.cache_dir() {
-        Ok(cache) => {
-            let cache = cache::Cache::new(cache.join("postgres"));
-            if let Some(found) = install::cached(&search, &cache, &mut attempts).await {
-                return Ok(found);
-            }
-            if let Some(found) = install::install(&search, &cache, stage, &mut attempts).await {
-                return Ok(found);
-            }
-        }
-        Err(error) => attempts.push(Attempt { what: "installing it".into(), why: error.text() }),
+    if let Ok(cache) = context.cache_dir()
+        && let Some(found) =
+            install::install(&search, &cache::Cache::new(cache.join("postgres")), stage, &mut attempts).await
+    {
+        return Ok(found);
     }
     Err(Error::NotFound { major, named: false, attempts })
+}
+
+/// The PostgreSQL that [`acquire`] would give without installing anything; `None` where it would install one.
+///
+/// # Errors
+/// Where nothing that could be installed would serve either.
+pub async fn find(context: &Context, major: Option<u32>) -> Result<Option<Installation>, Error> {
+    let mut attempts = Vec::new();
+    let accounts = account::candidates(&mut attempts);
+    search_installed(&locate::Search { context, accounts: &accounts, major }, &mut attempts).await
+}
+
+async fn search_installed(
+    search: &locate::Search<'_>,
+    attempts: &mut Vec<Attempt>,
+) -> Result<Option<Installation>, Error> {
+    let (context, major) = (search.context, search.major);
+    if let Some(bin) = &context.settings.postgres_bin {
+        let found = search.prove(&context.absolute(bin), Source::Named, attempts).await;
+        return match found {
+            Some(found) => Ok(Some(found)),
+            None => Err(Error::NotFound { major, named: true, attempts: std::mem::take(attempts) }),
+        };
+    }
+    for bin in locate::system_directories(&context.environment) {
+        if let Some(found) = search.prove(&bin, Source::System, attempts).await {
+            return Ok(Some(found));
+        }
+    }
+    if !account::any_runs(context, search.accounts, attempts).await {
+        return Err(Error::NoAccount { attempts: std::mem::take(attempts) });
+    }
+    match context.cache_dir() {
+        Ok(cache) => Ok(install::cached(search, &cache::Cache::new(cache.join("postgres")), attempts).await),
+        Err(error) => {
+            attempts.push(Attempt { what: "installing it".into(), why: error.text() });
+            Ok(None)
+        }
+    }
 }

@@ -67,8 +67,9 @@ async fn end_server(context: &Context, directory: &Utf8Path) -> bool {
         return true;
     }
     let _ = kill(postmaster, Signal::SIGQUIT);
+    // Asked by what it runs: the dead keep their number until somebody buries them.
     let gone = async {
-        while kill(postmaster, None).is_ok() {
+        while runs(context, postmaster, &data).await {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };

@@ -8,7 +8,7 @@ use nix::{
     unistd::{AccessFlags, Gid, Uid, access, chown, geteuid},
 };
 
-use super::{Attempt, Error, account, server::SOCKET_NAME, sweep};
+use super::{Attempt, Error, account, postmaster::SOCKET_NAME, sweep};
 use crate::{context::Context, process::RunAs};
 
 /// How the directory of every server begins.
@@ -40,14 +40,18 @@ impl WorkDirectory {
     /// Makes one in the best place there is, and clears away what killed machines left there.
     pub(super) async fn create(context: &Context, run_as: &RunAs) -> Result<Self, Error> {
         let mut attempts = Vec::new();
-        for parent in candidates(context) {
-            match unsuitable(&parent, run_as) {
+        for place in candidates(context) {
+            let why = match unsuitable(&place, run_as) {
+                Some(why) => why,
                 None => {
-                    sweep::sweep(context, &parent.path).await;
-                    return Self::create_in(context, &parent.path, run_as);
+                    sweep::sweep(context, &place.path).await;
+                    match Self::create_in(context, &place.path, run_as) {
+                        Ok(directory) => return Ok(directory),
+                        Err(error) => error.to_string(),
+                    }
                 }
-                Some(why) => attempts.push(Attempt { what: parent.path.into(), why }),
-            }
+            };
+            attempts.push(Attempt { what: place.path.into(), why });
         }
         Err(Error::NoWorkDirectory { attempts })
     }

@@ -18,8 +18,6 @@ use crate::{
 
 const OUTPUT: &str = "diff.sql";
 const CONFIG: &str = "prisma.config.mjs";
-/// What a variable gets that the schema asks for and nobody has set.
-const PLACEHOLDER: &str = "placeholder";
 
 /// What is compared. Paths are absolute.
 #[derive(Debug, Clone, Copy)]
@@ -87,7 +85,7 @@ impl Question {
         let work = request.work_dir;
         // Nothing above our directory is searched for a package.json.
         fs_err::write(work.join("package.json"), "{}")?;
-        let urls = if toolchain.major == 7 { Urls::Remove } else { Urls::Keep };
+        let urls = if toolchain.cli.major == 7 { Urls::Remove } else { Urls::Keep };
         let copy = schema.copy_to(&work.join("schema"), urls)?;
         let mut invocation = start(toolchain, work).args(["migrate", "diff", "--script", "--exit-code"]);
         invocation = match version.major {
@@ -109,9 +107,6 @@ impl Question {
         if let Some(output) = &output {
             invocation = invocation.args(["--output", output.as_str()]);
         }
-        for name in schema.other_variables() {
-            invocation = invocation.env(name, PLACEHOLDER);
-        }
         for name in schema.url_variables() {
             invocation = invocation.env(name, request.database_url);
         }
@@ -125,6 +120,10 @@ fn start(toolchain: &Toolchain, work: &Utf8Path) -> Invocation {
         (Start::Script(path) | Start::Program(path), _) => Invocation::new(path, work),
     };
     surroundings::quiet(invocation, &toolchain.engine.path)
+        // What it writes beside its answer goes with our directory.
+        .env("TMPDIR", work)
+        .env("XDG_CONFIG_HOME", work.join("config"))
+        .env("NODE_COMPILE_CACHE", &toolchain.compile_cache)
 }
 
 /// The configuration that 7 wants.

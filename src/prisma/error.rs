@@ -59,6 +59,12 @@ pub enum Error {
         /// What it names.
         path: Utf8PathBuf,
     },
+    /// It is not installed, and was not to be.
+    #[error("{what} is not installed yet: the first run that needs it installs it with npm")]
+    NotInstalled {
+        /// What is not there.
+        what: String,
+    },
     /// npm could not install what is needed.
     #[error("npm could not install {what}: {said}")]
     Install {
@@ -174,7 +180,9 @@ impl Error {
             Self::NodeTooOld { minimum, .. } => {
                 format!("put Node.js {minimum} or newer first on the PATH")
             }
-            Self::NoVersion { .. } => "name another Prisma CLI with --prisma PATH".into(),
+            Self::NoVersion { path, .. } => {
+                format!("see that `{path} --version` works, or name another Prisma CLI with --prisma PATH")
+            }
             Self::Unsupported { version, .. } if version.major >= 8 => {
                 "install Prisma 7 in the project (npm install --save-dev prisma@7), or name one with --prisma PATH"
                     .into()
@@ -185,6 +193,7 @@ impl Error {
             Self::NoEngine { .. } => {
                 "unset PRISMA_SCHEMA_ENGINE_BINARY, or let it name the schema-engine program".into()
             }
+            Self::NotInstalled { .. } => "any run of the main job installs it".into(),
             Self::Install { .. } => "check that npm reaches its registry (npm ping), and run again; without a \
                                      network, name the project's own Prisma with --prisma PATH and its engine with \
                                      PRISMA_SCHEMA_ENGINE_BINARY"

@@ -19,18 +19,41 @@ pub(super) enum Found {
     Program(Utf8PathBuf),
 }
 
-/// The CLI to use and why, or `None` where there is none.
+/// A CLI that may serve.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    pub found: Found,
+    pub choice: Choice,
+    /// Why this one.
+    pub why: String,
+}
+
+/// Whose choice a CLI is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Choice {
+    /// The user's or the project's.
+    Deliberate,
+    /// Nobody's: it happens to be on the PATH.
+    Chance,
+}
+
+/// The CLI to use, or `None` where there is none.
 ///
 /// # Errors
 /// Where one is named that is none.
-pub(super) fn cli(request: &LocateRequest<'_>) -> Result<Option<(Found, String)>, Error> {
+pub(super) fn cli(request: &LocateRequest<'_>) -> Result<Option<Candidate>, Error> {
+    let deliberate = |(found, why)| Candidate { found, choice: Choice::Deliberate, why };
     if let Some(named) = request.explicit {
-        return named_cli(named).map(|found| Some((found, "named by --prisma or the configuration".into())));
+        let found = named_cli(named)?;
+        return Ok(Some(deliberate((found, "named by --prisma or the configuration".into()))));
     }
-    let found = python_of_litellm(request)
-        .or_else(|| in_node_modules(request))
-        .or_else(|| Some((recognise(&on_path(request.environment, "prisma")?)?, "first on the PATH".into())));
-    Ok(found)
+    let projects = python_of_litellm(request).or_else(|| in_node_modules(request)).map(deliberate);
+    Ok(projects.or_else(|| on_the_path(request)))
+}
+
+fn on_the_path(request: &LocateRequest<'_>) -> Option<Candidate> {
+    let found = recognise(&on_path(request.environment, "prisma")?)?;
+    Some(Candidate { found, choice: Choice::Chance, why: "first on the PATH".into() })
 }
 
 /// LiteLLM uses Prisma through prisma-client-py, from the environment that its other tools run in.

@@ -7,8 +7,8 @@ use semver::Version;
 
 use super::{
     error::Error,
-    find::{self, Found},
-    install::Installer,
+    find::{self, Candidate, Choice, Found},
+    install::{Installer, Wanting},
     managed, native,
     node::Node,
     packages, python,
@@ -16,6 +16,9 @@ use super::{
     version,
 };
 use crate::{config::Project, context::Environment, process::Processes};
+
+const OURS: &str = "Prisma's wasm build, installed by this tool";
+const NO_NATIVE: &str = "no native engine of this Prisma is on the disk that runs here";
 
 /// What a search goes by. Paths are absolute.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +35,8 @@ pub struct LocateRequest<'a> {
     pub cache: &'a Utf8Path,
     /// The limit of each step that could hang.
     pub timeout: Duration,
+    /// What is done about a package of ours that is not installed.
+    pub wanting: Wanting,
 }
 
 /// Finds the CLI and its engine; installs what is missing into the cache.
@@ -43,14 +48,22 @@ pub struct LocateRequest<'a> {
 /// Where what is named is not there, no version can be used, or nothing can be installed.
 pub async fn locate(processes: &Processes, request: &LocateRequest<'_>) -> Result<Toolchain, Error> {
     let search = Search { processes, request };
-    match find::cli(request)? {
-        Some((Found::Script(script), why)) => search.with_script(script, why).await,
-        Some((Found::Program(program), why)) => search.with_program(program, why).await,
-        Some((Found::Python(program), why)) => match search.behind_python(&program).await? {
-            Some(script) => search.with_script(script, why).await,
-            None => search.with_program(program, why).await,
-        },
-        None => search.with_managed().await,
+    let Some(Candidate { found, choice, why }) = find::cli(request)? else {
+        return search.with_managed().await;
+    };
+    let toolchain = match found {
+        Found::Script(script) => search.with_script(script, why).await,
+        Found::Program(program) => search.with_program(program, why).await,
+        Found::Python(program) => search.with_python(program, why).await,
+    };
+    match toolchain {
+        // Such as a shim of a version manager, with nothing behind it here.
+        Err(error @ Error::NoVersion { .. }) if choice == Choice::Chance => {
+            let mut managed = search.with_managed().await?;
+            managed.notes.push(error.to_string());
+            Ok(managed)
+        }
+        other => other,
     }
 }
 
@@ -65,30 +78,22 @@ impl Search<'_> {
     async fn with_script(self, script: Utf8PathBuf, why: String) -> Result<Toolchain, Error> {
         let version = version::of_script(&script)?;
         check(&version, &script)?;
-        let node = Node::find(self.processes, self.request.environment).await?;
-        node.check_for(&version)?;
-        let engine = match self.named_engine()? {
+        let node = self.node_for(&version).await?;
+        let engine = match self.named_engine().await? {
             Some(engine) => engine,
             None => match native::find(self.processes, self.request.environment, &script).await {
                 Some(engine) => engine,
-                None => {
-                    self.our_engine(
-                        version.major,
-                        "no native engine of this Prisma is on the disk that runs here",
-                    )
-                    .await?
-                }
+                None => self.our_engine(version.major, NO_NATIVE).await?,
             },
         };
-        let major = version.major;
-        let cli = Cli { start: Start::Script(script), version, why };
-        Ok(Toolchain { cli, engine, node: Some(node), major, notes: Vec::new() })
+        let cli = Cli { major: version.major, start: Start::Script(script), version, why };
+        Ok(self.toolchain(cli, engine, Some(node)))
     }
 
     /// A CLI behind a program that may be anything. Asked for its version it would first download an engine, so
     /// it is given one at once.
     async fn with_program(self, program: Utf8PathBuf, why: String) -> Result<Toolchain, Error> {
-        let named = self.named_engine()?;
+        let named = self.named_engine().await?;
         let to_ask = match &named {
             Some(engine) => engine.path.clone(),
             None => self.our_engine(5, "").await?.path,
@@ -97,15 +102,21 @@ impl Search<'_> {
         check(&version, &program)?;
         let engine = match named {
             Some(engine) => engine,
-            None => self.our_engine(version.major, "a program that hides where its own engine is").await?,
+            None => self.our_engine(version.major, "the program does not tell where its own is").await?,
         };
         let node = Node::find(self.processes, self.request.environment).await.ok();
-        let major = version.major;
-        let cli = Cli { start: Start::Program(program), version, why };
-        Ok(Toolchain { cli, engine, node, major, notes: Vec::new() })
+        let cli = Cli { major: version.major, start: Start::Program(program), version, why };
+        Ok(self.toolchain(cli, engine, node))
     }
 
-    /// The CLI that prisma-client-py has installed, or now installs, if it can be run without it.
+    /// prisma-client-py: the CLI that it has installed, or now installs, if that can be run without it.
+    async fn with_python(self, program: Utf8PathBuf, why: String) -> Result<Toolchain, Error> {
+        match self.behind_python(&program).await? {
+            Some(script) => self.with_script(script, why).await,
+            None => self.with_program(program, why).await,
+        }
+    }
+
     async fn behind_python(self, program: &Utf8Path) -> Result<Option<Utf8PathBuf>, Error> {
         if Node::find(self.processes, self.request.environment).await.is_err() {
             // It may have brought its own.
@@ -121,25 +132,31 @@ impl Search<'_> {
         Ok(script.is_file().then_some(script))
     }
 
-    /// No CLI at all: ours, with the engine that fits the schema.
+    /// No CLI at all: ours, with the engine that fits the project.
     async fn with_managed(self) -> Result<Toolchain, Error> {
-        let node = Node::find(self.processes, self.request.environment).await?;
         let stand_in = managed::for_project(self.request.project)?;
-        let directory = self.installer().ensure(&packages::CLI).await?;
+        let installer = self.installer();
+        let directory = installer.ensure(&packages::CLI).await?;
         let script = directory.join("node_modules/prisma/build/index.js");
         let version = version::of_script(&script)?;
-        node.check_for(&version)?;
-        let engine = match self.named_engine()? {
+        let node = self.node_for(&version).await?;
+        let engine = match self.named_engine().await? {
             Some(engine) => engine,
             None => self.our_engine(stand_in.major, &stand_in.why).await?,
         };
         let why = "installed by this tool, for want of one in the project".into();
-        let cli = Cli { start: Start::Script(script), version, why };
-        Ok(Toolchain { cli, engine, node: Some(node), major: stand_in.major, notes: stand_in.notes })
+        let cli = Cli { major: stand_in.major, start: Start::Script(script), version, why };
+        Ok(Toolchain { notes: stand_in.notes, ..self.toolchain(cli, engine, Some(node)) })
+    }
+
+    async fn node_for(self, version: &Version) -> Result<Node, Error> {
+        let node = Node::find(self.processes, self.request.environment).await?;
+        node.check_for(version)?;
+        Ok(node)
     }
 
     /// What `PRISMA_SCHEMA_ENGINE_BINARY` names.
-    fn named_engine(self) -> Result<Option<Engine>, Error> {
+    async fn named_engine(self) -> Result<Option<Engine>, Error> {
         let Some(named) = self.request.environment.get("PRISMA_SCHEMA_ENGINE_BINARY") else {
             return Ok(None);
         };
@@ -147,27 +164,34 @@ impl Search<'_> {
         if !path.is_file() {
             return Err(Error::NoEngine { path });
         }
-        Ok(Some(Engine {
-            path,
-            version: "unknown".into(),
-            why: "named by PRISMA_SCHEMA_ENGINE_BINARY".into(),
-        }))
+        let version = native::probe(self.processes, &path).await.unwrap_or_else(|| "unknown".into());
+        Ok(Some(Engine { path, version, why: "named by PRISMA_SCHEMA_ENGINE_BINARY".into() }))
     }
 
     /// Our engine for a major of Prisma's.
     async fn our_engine(self, major: u64, why: &str) -> Result<Engine, Error> {
         let directory = self.installer().ensure(&packages::ENGINE).await?;
         let path = directory.join(format!("schema-engine-{major}"));
-        Ok(Engine { path, version: packages::engine_version(major), why: why.to_owned() })
+        Ok(Engine { path, version: packages::engine_version(major), why: format!("{OURS}: {why}") })
     }
 
     fn installer(&self) -> Installer<'_> {
         Installer {
             processes: self.processes,
             environment: self.request.environment,
-            cache: self.request.cache.join("prisma"),
+            cache: self.cache(),
+            npmrc: self.request.project.root.join(".npmrc"),
             timeout: self.request.timeout,
+            wanting: self.request.wanting,
         }
+    }
+
+    fn cache(&self) -> Utf8PathBuf {
+        self.request.cache.join("prisma")
+    }
+
+    fn toolchain(self, cli: Cli, engine: Engine, node: Option<Node>) -> Toolchain {
+        Toolchain { cli, engine, node, compile_cache: self.cache().join("compiled"), notes: Vec::new() }
     }
 }
 

@@ -27,5 +27,6 @@ mod version;
 
 pub use diff::{Diff, DiffRequest, diff};
 pub use error::{Error, Problem};
+pub use install::Wanting;
 pub use locate::{LocateRequest, locate};
 pub use toolchain::Toolchain;

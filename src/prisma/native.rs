@@ -33,13 +33,14 @@ pub(super) async fn find(
     None
 }
 
-/// What an engine calls itself; nothing where it does not run: one for another system, or half a download.
+/// The version that an engine tells; nothing where it does not run: one for another system, or half a download.
 pub(super) async fn probe(processes: &Processes, engine: &Utf8Path) -> Option<String> {
     let asked = Invocation::new(engine, "/").arg("--version").timeout(PROBE);
     let finished = processes.run(asked).await.ok()?;
     let said = finished.stdout_text();
-    let name = said.lines().next()?.trim();
-    (finished.success() && name.contains("engine")).then(|| name.to_owned())
+    // `schema-engine-cli <commit>`
+    let (name, version) = said.lines().next()?.trim().split_once(' ')?;
+    (finished.success() && name.contains("engine")).then(|| version.trim().to_owned())
 }
 
 fn candidates(environment: &Environment, script: &Utf8Path) -> Vec<Utf8PathBuf> {

@@ -80,24 +80,11 @@ impl Schema {
 
     /// The variables that the datasource takes its URLs from.
     pub(super) fn url_variables(&self) -> BTreeSet<String> {
-        self.variables(|file, at| datasource(&file.text).is_some_and(|block| block.contains(&at)))
-    }
-
-    /// The variables that anything else asks for.
-    pub(super) fn other_variables(&self) -> BTreeSet<String> {
-        self.variables(|file, at| datasource(&file.text).is_none_or(|block| !block.contains(&at)))
-    }
-
-    fn variables(&self, wanted: impl Fn(&File, usize) -> bool) -> BTreeSet<String> {
         let mut names = BTreeSet::new();
-        for file in &self.files {
-            let text = without_comments(&file.text);
-            for captures in ENV.captures_iter(&text) {
-                let name = &captures[1];
-                if wanted(file, captures.get_match().start()) {
-                    names.insert(name.to_owned());
-                }
-            }
+        for File { text, .. } in &self.files {
+            let Some(block) = datasource(text) else { continue };
+            let masked = without_comments(text);
+            names.extend(ENV.captures_iter(&masked[block]).map(|captures| captures[1].to_owned()));
         }
         names
     }
@@ -247,4 +234,41 @@ fn end_of_string(text: &[u8], start: usize) -> usize {
         at += if text[at] == b'\\' { 2 } else { 1 };
     }
     (at + 1).min(text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{without_comments, without_urls};
+
+    #[test]
+    fn comments_go_and_strings_that_look_like_them_stay() {
+        for (text, wanted) in [
+            ("a // b\nc", "a     \nc"),
+            ("a /* b\nc */ d", "a     \n     d"),
+            ("url = \"http://x\" // y", "url = \"http://x\"     "),
+            (r#"a = "\" // no" // yes"#, r#"a = "\" // no"       "#),
+            ("a \"open\n// b", "a \"open\n    "),
+            ("é // é", "é      "),
+            ("a /* open", "a        "),
+        ] {
+            assert_eq!(without_comments(text), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_the_datasource_loses_its_urls_and_no_line_moves() {
+        let text = "// datasource a {\n// url = env(\"A\")\n// }\nmodel url {\n  url String @default(\"url = x\")\n}\n\
+            datasource db {\n  provider = \"postgresql\"\n  url = \"postgresql://u:p}@h/d\" // why\n\
+            \x20 directUrl=env(\"B\")\n  shadowDatabaseUrl   = env( \"C\" )\n  schemas = [\"a\"]\n}\nmodel M {\n  url String\n}\n";
+        let bare = without_urls(text);
+        assert_eq!(bare.len(), text.len());
+        for gone in ["postgresql://", "env(\"B\")", "env( \"C\" )", "directUrl", "shadowDatabaseUrl"] {
+            assert!(!bare.contains(gone), "{gone}: {bare}");
+        }
+        let kept: Vec<_> = bare.lines().map(str::trim_end).collect();
+        assert_eq!(kept[..8], text.lines().collect::<Vec<_>>()[..8]);
+        assert_eq!(kept[8].trim(), "// why");
+        assert_eq!(kept[9..13], ["", "", "  schemas = [\"a\"]", "}"]);
+        assert_eq!(kept[14], "  url String");
+    }
 }

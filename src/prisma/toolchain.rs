@@ -13,8 +13,8 @@ pub struct Toolchain {
     pub(super) engine: Engine,
     /// `None` where a program runs the CLI that brings its own.
     pub(super) node: Option<Node>,
-    /// The major of Prisma that the engine answers as: the CLI's own, but for the managed CLI.
-    pub(super) major: u64,
+    /// Where Node.js, from 22 on, keeps what it has compiled: the next run starts sooner.
+    pub(super) compile_cache: Utf8PathBuf,
     /// What a person should know about the choice.
     pub(super) notes: Vec<String>,
 }
@@ -24,6 +24,8 @@ pub struct Toolchain {
 pub(super) struct Cli {
     pub start: Start,
     pub version: Version,
+    /// The major that it answers as: its own, but for the managed one, which takes on that of the project.
+    pub major: u64,
     /// Why this one.
     pub why: String,
 }
@@ -49,7 +51,7 @@ impl Start {
 #[derive(Debug, Clone)]
 pub(super) struct Engine {
     pub path: Utf8PathBuf,
-    /// What it calls itself.
+    /// As it tells it.
     pub version: String,
     /// Why this one.
     pub why: String,

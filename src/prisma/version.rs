@@ -35,14 +35,21 @@ pub(super) async fn of_program(
     timeout: Duration,
 ) -> Result<Version, Error> {
     let asked = surroundings::quiet(Invocation::new(program, "/"), engine).arg("--version").timeout(timeout);
-    let finished = match processes.run(asked).await {
-        Err(ProcessError::Timeout { after, .. }) => {
-            return Err(Error::Timeout { what: format!("{program} --version"), after });
+    let unknown = |said: String| Error::NoVersion { path: program.to_owned(), said };
+    match processes.run(asked).await {
+        Ok(finished) => {
+            parse(&finished.stdout_text()).ok_or_else(|| unknown(beginning(&finished.stderr_text())))
         }
-        other => other?,
-    };
-    parse(&finished.stdout_text())
-        .ok_or_else(|| Error::NoVersion { path: program.to_owned(), said: finished.stderr_text() })
+        Err(ProcessError::Timeout { after, .. }) => {
+            Err(Error::Timeout { what: format!("{program} --version"), after })
+        }
+        Err(error) => Err(unknown(error.to_string())),
+    }
+}
+
+/// The first lines of what a program said: it may be a whole stack trace.
+fn beginning(said: &str) -> String {
+    said.lines().take(3).collect::<Vec<_>>().join("\n")
 }
 
 /// The version in lines such as `prisma                : 5.4.2`.

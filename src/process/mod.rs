@@ -240,8 +240,9 @@ impl Processes {
 
     fn announce(&self, directory: &Utf8Path) -> std::io::Result<()> {
         let path = directory.as_str().as_bytes();
-        if path.contains(&b'\n') {
-            return Err(std::io::Error::other("the path holds a line break"));
+        // The reaper reads line by line, and stands in another directory.
+        if path.contains(&b'\n') || !directory.is_absolute() {
+            return Err(std::io::Error::other("the path is not absolute or holds a line break"));
         }
         match lock(&self.0.announcements).as_mut() {
             Some(pipe) => pipe.write_all(&[path, b"\n"].concat()),

@@ -18,6 +18,8 @@ const ALARM: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
 pub fn render(report: &Report, settings: &GlobalArgs) -> String {
     let mut out = String::new();
     match report.outcome {
+        _ if !report.gates.is_empty() => out.push_str(&gates(report, settings)),
+        _ if report.shows_findings => closing(&mut out, report),
         Outcome::RefusedStale => banner(&mut out, "STALE BRANCH", &stale(report)),
         Outcome::RefusedDestructive => {
             banner(&mut out, "DESTRUCTIVE MIGRATION DETECTED", &destructive(report))
@@ -48,6 +50,39 @@ fn banner(out: &mut String, title: &str, body: &str) {
     line(out, &format!("{ALARM}{title}{ALARM:#}"));
     line(out, RULE);
     out.push_str(body);
+}
+
+/// Every gate that refuses with its banner and what it found, then a line for each gate.
+fn gates(report: &Report, settings: &GlobalArgs) -> String {
+    let mut out = String::new();
+    for gate in &report.gates {
+        let own = &report.findings[gate.findings.clone()];
+        let refusing = || findings(own.iter().filter(|finding| finding.refuses()));
+        match gate.outcome() {
+            Outcome::RefusedStale => {
+                banner(
+                    &mut out,
+                    "STALE BRANCH",
+                    &report.freshness.as_ref().map(missing_commits).unwrap_or_default(),
+                );
+            }
+            Outcome::RefusedDestructive => banner(&mut out, "DESTRUCTIVE MIGRATION DETECTED", &refusing()),
+            Outcome::RefusedOutOfSync => banner(&mut out, "OUT OF SYNC", &refusing()),
+            _ => {}
+        }
+    }
+    if !settings.quiet {
+        out.push_str(&remarks(report));
+    }
+    for notice in report.agent_notices() {
+        line(&mut out, "");
+        line(&mut out, notice);
+    }
+    line(&mut out, "");
+    for gate in &report.gates {
+        line(&mut out, &format!("{:<10}  {:<8}  {}", gate.name, gate.word(), gate.detail));
+    }
+    out
 }
 
 const fn interrupted(interrupt: Interrupt) -> &'static str {
@@ -126,9 +161,9 @@ fn destructive(report: &Report) -> String {
 
 /// The paragraph to agents, and below it, never above, the way on.
 fn closing(out: &mut String, report: &Report) {
-    let notice = report.agent_notice().unwrap_or_default();
-    let hint = report.hint.as_deref().unwrap_or_default();
-    for paragraph in [notice, hint].into_iter().filter(|paragraph| !paragraph.is_empty()) {
+    let notices = report.agent_notices();
+    let hint = report.hint.as_deref().filter(|_| report.error.is_none()).unwrap_or_default();
+    for paragraph in notices.into_iter().chain([hint]).filter(|paragraph| !paragraph.is_empty()) {
         line(out, "");
         line(out, paragraph);
     }

@@ -19,7 +19,14 @@ pub fn render(report: &Report) -> String {
     if let Some(migration) = &report.migration {
         put("migration", json!(migration));
     }
+    // Of a migration there is more to say than its path.
+    if let (None, Some(result)) = (&report.migration, &report.result) {
+        put("result", json!(result));
+    }
     put("findings", json!(report.findings));
+    if !report.gates.is_empty() {
+        put("gates", json!(report.gates));
+    }
     if let Some(freshness) = &report.freshness {
         put("freshness", json!(freshness));
     }
@@ -37,9 +44,9 @@ pub fn render(report: &Report) -> String {
     if let Some(hint) = &report.hint {
         put("hint", json!(hint));
     }
-    put("requires_human", json!(report.outcome.is_refusal()));
-    if let Some(notice) = report.agent_notice() {
-        put("agent_notice", json!(notice));
+    put("requires_human", json!(report.requires_human()));
+    if let [first, ..] = report.agent_notices()[..] {
+        put("agent_notice", json!(first));
     }
     format!("{:#}\n", Value::Object(object))
 }

@@ -2,9 +2,11 @@
 
 pub mod agents;
 pub mod emit;
+pub mod gates;
 pub mod github;
 pub mod human;
 pub mod json;
+pub mod lint;
 pub mod markdown;
 pub mod progress;
 pub mod sarif;
@@ -36,6 +38,8 @@ pub struct Report {
     pub migration: Option<Migration>,
     /// Everything that the checks found, allowed ones included.
     pub findings: Vec<Finding>,
+    /// What became of each gate; empty for commands without gates.
+    pub gates: Vec<gates::Gate>,
     /// What became of the question whether the branch is up to date.
     pub freshness: Option<Freshness>,
     /// What is true about the database that was asked.
@@ -54,6 +58,8 @@ pub struct Report {
     pub result: Option<String>,
     /// The way from the repository's root to the project's, for outputs that name files from the former.
     pub prefix: Utf8PathBuf,
+    /// The result shows the findings already.
+    pub shows_findings: bool,
 }
 
 /// A generated migration.
@@ -118,6 +124,7 @@ impl Report {
             outcome,
             migration: None,
             findings: Vec::new(),
+            gates: Vec::new(),
             freshness: None,
             database: None,
             toolchain: Vec::new(),
@@ -127,6 +134,7 @@ impl Report {
             hint: None,
             result: None,
             prefix: Utf8PathBuf::new(),
+            shows_findings: false,
         }
     }
 
@@ -145,13 +153,34 @@ impl Report {
         self.hint = error.next_step();
     }
 
-    /// What an AI agent is told, where a human has to decide.
+    /// Whether something was refused, by the run as a whole or by one of its gates, so that a human has to decide.
     #[must_use]
-    pub const fn agent_notice(&self) -> Option<&'static str> {
-        match (&self.database, self.outcome) {
+    pub fn requires_human(&self) -> bool {
+        self.outcomes().any(Outcome::is_refusal)
+    }
+
+    /// What an AI agent is told, where a human has to decide: a paragraph for each kind of refusal.
+    #[must_use]
+    pub fn agent_notices(&self) -> Vec<&'static str> {
+        let mut notices: Vec<_> = self.outcomes().filter_map(|outcome| self.agent_notice(outcome)).collect();
+        let all = notices.clone();
+        let mut at = 0;
+        notices.retain(|notice| {
+            at += 1;
+            !all[..at - 1].contains(notice)
+        });
+        notices
+    }
+
+    const fn agent_notice(&self, outcome: Outcome) -> Option<&'static str> {
+        match (&self.database, outcome) {
             (Some(_), Outcome::RefusedOutOfSync) => Some(agents::DATABASE),
             (_, outcome) => agents::notice(outcome),
         }
+    }
+
+    fn outcomes(&self) -> impl Iterator<Item = Outcome> {
+        self.gates.iter().map(gates::Gate::outcome).chain([self.outcome])
     }
 
     /// The findings that stop the run.

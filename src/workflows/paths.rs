@@ -3,7 +3,10 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::WorkflowError;
-use crate::config::{FILE_NAME, Project};
+use crate::{
+    config::{FILE_NAME, Project},
+    context::clean,
+};
 
 /// Every path from the repository's root.
 pub(super) struct Paths {
@@ -21,7 +24,7 @@ pub(super) struct Paths {
 impl Paths {
     pub(super) fn of(project: &Project, config: Option<&Utf8Path>) -> Result<Self, WorkflowError> {
         let repository = project.repository();
-        let inside = |path: &Utf8Path| match path.strip_prefix(&repository) {
+        let inside = |path: &Utf8Path| match clean(path).strip_prefix(&repository) {
             Ok(path) => Ok(path.to_owned()),
             Err(_) => Err(WorkflowError::Outside { path: path.to_owned(), repository: repository.clone() }),
         };

@@ -6,7 +6,7 @@ use run_migration::{
     config::ReplayAs,
     finding::{Finding, Severity},
     guard::{
-        self, Script,
+        self, Script, Terms,
         proof::{self, Proof},
         waiver::Waivers,
     },
@@ -23,16 +23,22 @@ pub async fn found(before: &str, sql: &str) -> Vec<Finding> {
     let proof = proved(before, sql).await;
     let origin = guard::origin::history([("20260101000000_before", before)]).unwrap();
     let script = Script { file: Some("migration.sql".into()), sql };
-    guard::inspect_proved(&script, &origin, &Waivers::Ignored, &proof).unwrap()
+    let terms = Terms { waivers: &Waivers::Ignored, proof: Some(&proof) };
+    guard::inspect(&script, &origin, terms).unwrap()
 }
 
 /// What is proved of the migration `sql` upon the history `before`.
 pub async fn proved(before: &str, sql: &str) -> Proof {
-    let migrations = vec![migration("20260101000000_before", before)];
+    proved_on(&replayed(before).await, sql).await
+}
+
+/// A fresh database that a history of one migration was replayed into.
+pub async fn replayed(sql: &str) -> String {
+    let migrations = vec![migration("20260101000000_before", sql)];
     let history = History { directory: "migrations".into(), migrations };
     let name = database("").await;
     replay(&history, target(&name), |_| {}).await.unwrap();
-    proved_on(&name, sql).await
+    name
 }
 
 /// What is proved of the migration `sql` upon the database `name`.
@@ -41,12 +47,14 @@ pub async fn proved_on(name: &str, sql: &str) -> Proof {
     proof::prove(&migration("20260102000000_x", sql), before, target(name)).await.unwrap()
 }
 
-fn migration(name: &str, sql: &str) -> Migration {
+/// A migration of this text.
+pub fn migration(name: &str, sql: &str) -> Migration {
     let (path, checksum) = ("migration.sql".into(), checksum(sql.as_bytes()));
     Migration { name: name.into(), path, sql: sql.into(), checksum }
 }
 
-fn target(database: &str) -> Target<'_> {
+/// The database `database` of the shared server.
+pub fn target(database: &str) -> Target<'_> {
     Target {
         server: server(),
         database,

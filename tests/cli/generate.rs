@@ -225,3 +225,48 @@ fn a_place_that_is_no_project_is_said_to_be_none() {
         .unwrap();
     run(directory.path(), &["x"]).expect(1).says(&["run-migration.toml:2", "nonsense"]);
 }
+
+const SMALL: &str = "datasource db {\n  provider = \"postgresql\"\n  url      = env(\"DATABASE_URL\")\n}\n\n\
+                     model User {\n  id    Int    @id @default(autoincrement())\n  email String @unique\n}\n";
+
+#[test]
+fn prismas_own_layout_needs_no_configuration_either() {
+    let project = Project::prisma(SMALL, &[]);
+    let ended = run(&project.path(), &["--format", "json"]).expect(0);
+    let report = ended.json();
+    // The base is the branch that the remote's HEAD names, asked now.
+    assert_eq!(report["freshness"]["base"], "origin/main");
+    let name = report["migration"]["name"].as_str().unwrap();
+    assert!(name.ends_with("_add_user"), "{name}");
+    let lock = project.path().join("prisma/migrations/migration_lock.toml");
+    assert!(std::fs::read_to_string(lock).unwrap().contains("provider = \"postgresql\""));
+    project.write("prisma/schema.prisma", &SMALL.replace("@unique\n", "@unique\n  name  String?\n"));
+    let below = project.path().join("prisma/migrations");
+    let ended = run(&below, &["--dry-run"]).expect(0);
+    assert!(ended.stdout.contains("ADD COLUMN     \"name\" TEXT;"), "{}", ended.stdout);
+}
+
+#[test]
+fn a_renamed_model_loses_its_rows_and_is_refused() {
+    let user = "CREATE TABLE \"User\" (\"id\" SERIAL NOT NULL, \"email\" TEXT NOT NULL, CONSTRAINT \"User_pkey\" \
+                PRIMARY KEY (\"id\"));\nCREATE UNIQUE INDEX \"User_email_key\" ON \"User\"(\"email\");\n";
+    let project = Project::prisma(&SMALL.replace("User", "Person"), &[("20260101000000_init", user)]);
+    refuses(&project, &["x"], 2, &["drop_table  User", "created by 20260101000000_init"]);
+}
+
+#[test]
+fn secrets_never_come_out() {
+    let project = Project::fixture();
+    let secret = "hunter2-and-more";
+    git(&project.path(), &["remote", "set-url", "origin", &format!("https://me:{secret}@127.0.0.1:1/x.git")]);
+    let mut command = tool(&project.path(), &["x", "--format", "json", "-v"]);
+    command.env("DATABASE_URL", format!("postgresql://u:{secret}@db.example/x"));
+    let ended = crate::support::run::Ended::from(command.output().unwrap()).expect(1);
+    assert!(ended.stderr.contains("127.0.0.1:1/x.git"), "{}", ended.stderr);
+    assert!(
+        !format!("{}{}", ended.stdout, ended.stderr).contains(secret),
+        "{}{}",
+        ended.stdout,
+        ended.stderr
+    );
+}

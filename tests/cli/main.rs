@@ -4,16 +4,20 @@
 #![expect(clippy::disallowed_methods, reason = "tests run programs and read the environment as a user does")]
 
 mod catalog;
+mod check;
 mod corpus;
 mod data;
 mod docs;
+mod doctor;
 mod effect;
 mod endings;
 mod freshness;
 mod generate;
+mod lint;
 mod live;
 mod outputs;
 mod postgres;
+mod postgres_endings;
 mod postgres_install;
 mod prisma;
 mod process;
@@ -21,3 +25,4 @@ mod replay;
 mod replay_order;
 mod support;
 mod sync;
+mod workflows;

@@ -97,7 +97,8 @@ async fn the_end_takes_everything_along() {
     assert_eq!(mode & 0o777, 0o700);
     processes.finish().await;
     assert_eq!(leftovers(place.path()), Vec::<String>::new());
-    assert!(processes.run(shell("exit")).await.is_err());
+    let late = processes.run(shell("exit")).await.unwrap_err().to_string();
+    assert!(late.contains("the run is already over"), "{late}");
     assert!(processes.temporary_directory(Utf8Path::from_path(place.path()).unwrap(), "late-").is_err());
     processes.finish().await;
 }
@@ -130,7 +131,6 @@ pub fn entry(name: &str, place: &Path) -> Command {
 }
 
 /// Where the test that started this process wants things to be.
-#[expect(clippy::disallowed_methods, reason = "set by the test that starts this process")]
 pub fn place() -> camino::Utf8PathBuf {
     std::env::var("TEST_PLACE").expect("run by other tests only").into()
 }
@@ -169,6 +169,9 @@ fn the_reaper_works_in_every_shell() {
     });
 }
 
+const PIPE: u64 = 13;
+const TERM: u64 = 15;
+
 /// A child that is gone when the test is, however it ends.
 struct Guarded(Child);
 
@@ -179,6 +182,16 @@ impl Guarded {
 
     fn shell(script: &str, group: i32) -> Self {
         Self::spawn(Command::new("/bin/sh").args(["-c", script]).process_group(group))
+    }
+
+    /// Waits until `signal` no longer does what it does by default.
+    fn traps(&self, signal: u64) {
+        eventually("a trap is set", || {
+            let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
+            let masks = status.lines().filter_map(|line| line.strip_prefix("Sig"));
+            let mut traps = masks.filter_map(|line| line.strip_prefix("Ign:").or(line.strip_prefix("Cgt:")));
+            traps.any(|mask| u64::from_str_radix(mask.trim(), 16).unwrap() & (1 << (signal - 1)) != 0)
+        });
     }
 
     fn ended(&mut self) -> bool {
@@ -214,9 +227,16 @@ fn reaps(shell: &[&str]) {
         quit.display()
     );
     let postmaster = Guarded::shell(&script, pen);
+    let early = place.join("early");
+    let script = format!(
+        "trap 'echo x >{}; exit' TERM; i=0; while [ $i -lt 30 ]; do sleep 0.01; i=$((i+1)); done",
+        early.display()
+    );
+    let initdb = Guarded::shell(&script, pen);
     let deaf = Guarded::shell("trap '' TERM; while :; do sleep 1; done", pen);
     let mut announced = vec![
         claims(place, "a true", &postmaster.0.id().to_string()),
+        claims(place, "in the making", &format!("-{}", initdb.0.id())),
         claims(place, "strange", &stranger.0.id().to_string()),
         claims(place, "a group", &format!("-{}", stranger.0.id())),
         claims(place, "nonsense", "$(touch /x)"),
@@ -237,21 +257,26 @@ fn reaps(shell: &[&str]) {
     }
     // A line that was cut off: the directory was never made by whoever was killed while writing it.
     write!(input, "{}", claims(place, "kept", "1").display()).unwrap();
+    postmaster.traps(TERM);
+    deaf.traps(TERM);
+    initdb.traps(TERM);
+    reaper.traps(PIPE);
     for signal in ["TERM", "INT", "HUP", "QUIT", "PIPE"] {
-        // Time to begin to listen, and to fall over.
-        std::thread::sleep(Duration::from_millis(20));
         let pid = reaper.0.id().to_string();
         assert!(Command::new("kill").args([format!("-{signal}"), pid]).status().unwrap().success());
     }
+    // Time to fall over.
+    std::thread::sleep(Duration::from_millis(100));
     assert!(announced[0].exists() && !reaper.ended(), "{shell:?}");
 
     drop(input);
-    let mut members = [leader, postmaster, deaf];
+    let mut members = [leader, postmaster, initdb, deaf];
     eventually(&format!("{shell:?} ends"), || {
         members.iter_mut().for_each(|member| _ = member.ended());
         reaper.ended()
     });
-    assert!(members.iter_mut().all(Guarded::ended), "{shell:?}");
+    eventually(&format!("{shell:?} leaves nobody"), || members.iter_mut().all(Guarded::ended));
+    assert!(!early.exists(), "{shell:?}: initdb was not let finish");
     assert!(quit.exists(), "{shell:?}: the postmaster was not told to quit");
     assert!(!stranger.ended(), "{shell:?}: a stranger was killed");
     let mut names: Vec<_> =

@@ -1,5 +1,7 @@
 //! Prisma's ledger, `_prisma_migrations`, written as Prisma writes it.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use tokio_postgres::{Client, Error, Statement};
 use uuid::Uuid;
@@ -34,14 +36,15 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// Makes the empty ledger.
-    pub(super) async fn create(client: Client) -> Result<Self, Error> {
+    /// Makes the empty ledger. Whatever a migration locks, no entry waits longer than `limit`.
+    pub(super) async fn create(client: Client, limit: Duration) -> Result<Self, Error> {
         client.batch_execute(TABLE).await?;
-        Self::open(client).await
+        Self::open(client, limit).await
     }
 
     /// The ledger that is there already.
-    pub(super) async fn open(client: Client) -> Result<Self, Error> {
+    pub(super) async fn open(client: Client, limit: Duration) -> Result<Self, Error> {
+        client.batch_execute(&format!("SET statement_timeout = {}", limit.as_millis())).await?;
         let (begin, finish) = tokio::try_join!(client.prepare(BEGIN), client.prepare(FINISH))?;
         Ok(Self { client, begin, finish })
     }

@@ -48,7 +48,7 @@ pub async fn replay(
     applied: impl FnMut(&Migration),
 ) -> Result<(), ReplayError> {
     let (bookkeeper, worker) = sessions(target).await?;
-    let ledger = Ledger::create(bookkeeper).await.map_err(ReplayError::Ledger)?;
+    let ledger = Ledger::create(bookkeeper, target.limit).await.map_err(ReplayError::Ledger)?;
     apply(&history.migrations, target, (&ledger, worker), applied).await
 }
 
@@ -58,7 +58,7 @@ pub async fn replay(
 /// Where it fails, takes too long, or leaves a transaction open.
 pub async fn add(migration: &Migration, target: Target<'_>) -> Result<(), ReplayError> {
     let (bookkeeper, worker) = sessions(target).await?;
-    let ledger = Ledger::open(bookkeeper).await.map_err(ReplayError::Ledger)?;
+    let ledger = Ledger::open(bookkeeper, target.limit).await.map_err(ReplayError::Ledger)?;
     apply(std::slice::from_ref(migration), target, (&ledger, worker), |_| {}).await
 }
 

@@ -56,9 +56,7 @@ async fn ask_with(
 ) -> Result<Freshness, Error> {
     let processes = Processes::start().unwrap();
     let git = Git::new(&processes, &environment(extra), utf8(directory), timeout);
-    let answer = check(&git, request).await;
-    processes.finish().await;
-    answer
+    check(&git, request).await
 }
 
 /// The subjects of the commits that are missing.

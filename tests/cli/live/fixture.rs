@@ -16,7 +16,7 @@ pub const MIGRATIONS: [(&str, &str); 3] = [
 ];
 
 /// The schema that they make.
-const SCHEMA: &str = "datasource db {\n  provider = \"postgresql\"\n  url = env(\"DATABASE_URL\")\n}\n
+pub const SCHEMA: &str = "datasource db {\n  provider = \"postgresql\"\n  url = env(\"DATABASE_URL\")\n}\n
 model Reader {\n  id String @id\n}\n\nmodel Loan {\n  id String @id\n  due DateTime? @db.Date\n}\n";
 
 /// One that it does not.

@@ -16,15 +16,11 @@ use serde_json::Value;
 use super::fixture::{MIGRATIONS, Site, State, in_state};
 use crate::support::{
     live::{Bouncer, free_port, server},
-    run::tool,
+    run::{run, tool},
 };
 
 /// Longer than anything takes on the slowest machine; nobody waits for it where all is well.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// What the three migrations make.
-const SNAPSHOT: &str = r#"{"version": 1, "history": {"migrations": 3, "last": "20260103000000_due"},
-    "tables": {"Reader": {"id": "text"}, "Loan": {"id": "text", "due": "date"}}}"#;
 
 /// A running probe server. It is killed with the value.
 struct Probe {
@@ -135,8 +131,9 @@ impl Drop for Probe {
 #[tokio::test]
 async fn code_ahead_of_its_database_is_not_ready_until_the_migration_came() {
     let site = Site::new();
+    // Made when the image was built.
     let snapshot = site.path().join("snapshot.json");
-    std::fs::write(&snapshot, SNAPSHOT).unwrap();
+    run(site.path().as_std_path(), &["snapshot", "--output", snapshot.as_str()]).expect(0);
     for schema in ["public", "other"] {
         let database = in_state(State::Behind, schema).await;
         let url = database.url("app", &format!("schema={schema}"));

@@ -3,5 +3,7 @@
 mod access;
 mod fixture;
 mod listen;
+mod prisma;
 mod ready;
+mod snapshot;
 mod status;

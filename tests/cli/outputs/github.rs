@@ -4,15 +4,22 @@ use camino::Utf8PathBuf;
 use run_migration::{
     finding::{Consent, Finding, Severity},
     outcome::Outcome,
-    report::{Report, github},
+    report::{
+        Report,
+        gates::{Stopped, Verdict},
+        github,
+    },
 };
 
 use super::{
-    NASTY, finding, nasty_report, report,
+    NASTY, finding, gates, nasty_report, report,
     runner::{Obeyed, obeyed},
     stale,
 };
-use crate::support::run::tool;
+use crate::support::{
+    git::Forge,
+    run::{run, tool},
+};
 
 fn names(commands: &[Obeyed]) -> Vec<&str> {
     commands.iter().map(|command| command.name.as_str()).collect()
@@ -41,6 +48,21 @@ fn files_are_named_from_the_root_of_the_repository() {
 }
 
 #[test]
+fn the_tool_names_a_file_of_a_project_below_the_root_from_the_root() {
+    let forge = Forge::new();
+    let author = forge.author();
+    author.write("apps/a/run-migration.toml", "schema = \"schema.prisma\"\ncopies = [\"copy.prisma\"]\n");
+    author.write("apps/a/schema.prisma", "model A {\n  id Int @id\n}\n");
+    author.write("apps/a/copy.prisma", "model A {\n  no Int @id\n}\n");
+    for (directory, args) in [("apps/a", &[][..]), (".", &["--repo", "apps/a"])] {
+        let args = [args, &["sync", "--check", "--format", "github"]].concat();
+        let found = obeyed(&run(&author.file(directory), &args).expect(4).stdout);
+        let properties = &found[0].properties;
+        assert_eq!((properties["file"].as_str(), properties["line"].as_str()), ("apps/a/copy.prisma", "2"));
+    }
+}
+
+#[test]
 fn the_severity_decides_the_command_and_the_worst_comes_first() {
     let allowed = Finding {
         allowed: Some(Consent { by: "--allow-destructive", reason: None }),
@@ -65,6 +87,25 @@ fn a_failure_and_a_stale_branch_are_errors_without_a_file() {
     assert_eq!((names(&found), found[0].properties["title"].as_str()), (vec!["error"], "STALE BRANCH"));
     assert!(found[0].data.contains("behind origin/main by 2 commits\nAI AGENTS / ASSISTANTS:"), "{found:?}");
     assert!(github::render(&report(Outcome::Passed, Vec::new())).is_empty());
+}
+
+#[test]
+fn a_gate_that_stops_the_run_without_a_finding_is_an_error() {
+    let report = Report {
+        error: Some("replay: no server".into()),
+        hint: Some("install one".into()),
+        ..gates(&[
+            ("freshness", Verdict::Stopped(Stopped::RefusedStale), "HEAD is behind"),
+            ("copies", Verdict::Passed, "2 copies"),
+            ("guard", Verdict::Stopped(Stopped::Failed), "no base\n::error::x"),
+            ("replay", Verdict::Stopped(Stopped::Failed), "no server"),
+        ])
+    };
+    let found = obeyed(&github::render(&report));
+    assert_eq!(names(&found), ["error"; 3], "{found:?}");
+    assert!(found[0].data.starts_with("HEAD is behind\n"), "{found:?}");
+    assert_eq!(found[1].properties["title"], "run-migration check, gate guard");
+    assert_eq!(found[2].data, "no server\ninstall one");
 }
 
 #[test]

@@ -1,15 +1,12 @@
 //! What real Prisma CLIs of every major answer, each on our engine, on a real PostgreSQL.
 
 use run_migration::{
-    config::ReplayAs,
-    history,
     postgres::Role,
     prisma::{Diff, Error},
 };
 
 use crate::support::{
-    prisma::{Site, VERSIONS, cli, install},
-    run::hermetic,
+    prisma::{FIXTURE, Site, VERSIONS, install, replayed},
     server::{connect, database, server},
 };
 
@@ -75,6 +72,9 @@ model Post {
 }
 "#;
 
+/// One version for each build of the engine that we bring.
+const EACH_ENGINE: [&str; 2] = ["5.4.2", "7.10.1"];
+
 /// The sites of all versions with `schema`, and one that has no Prisma: the managed one serves there.
 fn sites(schema: &str) -> Vec<(&'static str, Site)> {
     let mut sites: Vec<_> = VERSIONS.into_iter().map(|version| (version, site(version, schema))).collect();
@@ -113,17 +113,17 @@ async fn a_rich_schema_is_built_alike_by_all_and_then_needs_nothing_more() {
         }
     }
     let built = database(&first.unwrap()).await;
-    for (version, site) in sites(RICH) {
+    for version in EACH_ENGINE {
+        let site = site(version, RICH);
         assert_eq!(site.diff(&url(&built)).await.unwrap(), Diff::Empty, "{version}");
     }
 }
 
 #[tokio::test]
 async fn the_fixtures_pending_change_is_found_alike_by_all() {
-    let fixture = camino::Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations_fixture");
-    let schema = std::fs::read_to_string(fixture.join("schema.prisma")).unwrap();
-    let replayed = replayed(&fixture.join("litellm-proxy-extras/litellm_proxy_extras/migrations")).await;
-    for (version, site) in sites(&schema) {
+    let schema = std::fs::read_to_string(format!("{FIXTURE}/schema.prisma")).unwrap();
+    let replayed = replayed().await;
+    for (_, site) in sites(&schema) {
         let script = script(site.diff(&url(&replayed)).await);
         insta::allow_duplicates! {
             insta::assert_snapshot!(script, @r#"
@@ -152,55 +152,6 @@ async fn the_fixtures_pending_change_is_found_alike_by_all() {
             ALTER TABLE "reading_list" ADD CONSTRAINT "reading_list_reader_id_fkey" FOREIGN KEY ("reader_id") REFERENCES "reader"("id") ON DELETE CASCADE ON UPDATE CASCADE;
             "#);
         }
-    }
-}
-
-/// A database that the migrations in `directory` were applied to as Prisma would.
-async fn replayed(directory: &camino::Utf8Path) -> String {
-    let name = database("").await;
-    let history = history::load::load(directory).unwrap().history;
-    let target = history::replay::Target {
-        server: server(),
-        database: &name,
-        replay_as: ReplayAs::Owner,
-        now: "2026-01-01T00:00:00Z".parse().unwrap(),
-        limit: std::time::Duration::from_secs(60),
-    };
-    history::replay::replay(&history, target, |_| ()).await.unwrap();
-    name
-}
-
-#[tokio::test]
-async fn after_a_replay_every_prisma_says_that_the_database_is_up_to_date() {
-    let fixture = camino::Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations_fixture");
-    let migrations = fixture.join("litellm-proxy-extras/litellm_proxy_extras/migrations");
-    let replayed = replayed(&migrations).await;
-    for version in VERSIONS {
-        let site =
-            Site::new("datasource db {\n  provider = \"postgresql\"\n  url = env(\"DATABASE_URL\")\n}\n");
-        std::os::unix::fs::symlink(&migrations, site.root().join("migrations")).unwrap();
-        if version.starts_with('7') {
-            site.write("schema.prisma", "datasource db {\n  provider = \"postgresql\"\n}\n");
-            let url = url(&replayed);
-            let config = format!(
-                "export default {{ schema: 'schema.prisma', migrations: {{ path: 'migrations' }}, datasource: {{ url: '{url}' }} }}"
-            );
-            site.write("prisma.config.mjs", &config);
-        }
-        install(version, &site.root());
-        let engine = site.locate().await.unwrap().tools()[1].path.clone();
-        let mut prisma = hermetic("node", site.root().as_std_path());
-        prisma
-            .arg(cli(version).join("build/index.js"))
-            .args(["migrate", "status"])
-            .env("DATABASE_URL", url(&replayed))
-            .env("PRISMA_SCHEMA_ENGINE_BINARY", engine)
-            .env("PRISMA_QUERY_ENGINE_LIBRARY", "/dev/null")
-            .env("CHECKPOINT_DISABLE", "1");
-        let output = prisma.output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success(), "{version}: {said}{}", String::from_utf8_lossy(&output.stderr));
-        assert!(said.contains("Database schema is up to date!"), "{version}: {said}");
     }
 }
 
@@ -235,6 +186,15 @@ async fn join_tables_are_made_and_left_as_the_major_does_it() {
     let (made_by_5, made_by_6) = (database(&by_5).await, database(&by_6).await);
     assert_eq!(site("5.4.2", JOINED).diff(&url(&made_by_5)).await.unwrap(), Diff::Empty);
     assert_eq!(site("6.19.0", JOINED).diff(&url(&made_by_6)).await.unwrap(), Diff::Empty);
+    let with_text = script(site("5.4.2", &JOINED.replace("Int", "String")).diff(&url(&empty)).await);
+    for (before, to) in [(&by_5, "BigInt"), (&with_text, "Int")] {
+        let after = site("5.4.2", &JOINED.replace("Int", to));
+        let built = database(before).await;
+        let change = script(after.diff(&url(&built)).await);
+        assert!(!change.contains("_AB_pkey"), "{change}");
+        connect(&built).await.batch_execute(&change).await.unwrap();
+        assert_eq!(after.diff(&url(&built)).await.unwrap(), Diff::Empty, "{change}");
+    }
     // From 6 on Prisma moves the tables of 5 over to a key, and so do we.
     let moved = script(site("6.19.0", JOINED).diff(&url(&made_by_5)).await);
     assert!(moved.contains("DROP INDEX \"_PostToTag_AB_unique\""), "{moved}");
@@ -254,8 +214,8 @@ async fn objects_that_prisma_cannot_express_are_left_alone_or_dropped_alike_by_a
            ALTER TABLE "T" ADD CONSTRAINT c CHECK (a <> b), ENABLE ROW LEVEL SECURITY;"#,
     )
     .await;
-    for (version, site) in sites(schema) {
-        let script = script(site.diff(&url(&database)).await);
+    for version in EACH_ENGINE {
+        let script = script(site(version, schema).diff(&url(&database)).await);
         assert_eq!(script, "-- DropIndex\nDROP INDEX \"including\";\n", "{version}");
     }
 }
@@ -291,8 +251,8 @@ model Bill {
     let (mut with_key, mut with_index) = (Vec::new(), Vec::new());
     // Prisma 7 names the connection's own schema no more.
     let unqualified = |script: &str| script.replace("\"public\".", "");
-    for (version, site) in sites(schema) {
-        let script = script(site.diff(&url(&empty)).await);
+    for version in VERSIONS {
+        let script = script(site(version, schema).diff(&url(&empty)).await);
         assert!(
             script.contains("CREATE TABLE \"billing\".\"Bill\"") && !script.contains("other"),
             "{version}: {script}"
@@ -308,7 +268,8 @@ model Bill {
 async fn mistakes_in_the_schema_are_named_by_their_place_in_the_repository() {
     let broken = "datasource db {\n  provider = \"postgresql\"\n  url = env(\"DATABASE_URL\")\n}\n\nmodel T {\n  id Int @id\n  a  Strin\n  b  Nothing\n}\n";
     let empty = database("").await;
-    for (version, site) in sites(broken) {
+    for version in VERSIONS {
+        let site = site(version, broken);
         let error = site.diff(&url(&empty)).await.unwrap_err();
         let Error::Schema { problems } = &error else { panic!("{version}: {error}") };
         let places: Vec<_> = problems.iter().map(|problem| (problem.path.clone(), problem.line)).collect();
@@ -369,6 +330,5 @@ async fn the_databases_own_words_come_through() {
     assert!(error.contains("Database `no_such_database` does not exist"), "{error}");
     let nobody = "postgresql://nobody@localhost:1/x?host=/no/such/directory";
     let error = site.diff(nobody).await.unwrap_err().to_string();
-    assert!(error.contains("P1001") && error.contains("Can't reach database server"), "{error}");
-    drop(connect("postgres").await);
+    assert!(error.contains("P1001") && error.contains("/no/such/directory"), "{error}");
 }

@@ -87,6 +87,19 @@ async fn a_link_on_the_path_leads_to_the_script_behind_it() {
     assert_eq!((path.as_str(), version.as_str()), ("global/node_modules/prisma/build/index.js", "7.3.0"));
 }
 
+#[tokio::test]
+async fn a_program_on_the_path_that_does_not_work_is_passed_over_but_not_one_that_is_named() {
+    let mut site = site(|root| vec![("PATH".into(), path_with(&root.join("bin")))]);
+    let shim = site.root().join("bin/prisma");
+    program(&shim, "echo 'prisma: no such command here' >&2; exit 127");
+    let toolchain = site.locate().await.unwrap();
+    assert!(toolchain.tools()[0].why.contains("installed by this tool"));
+    let why = format!("{shim} does not tell its version; it said: prisma: no such command here");
+    assert_eq!(toolchain.notes(), [why.as_str()]);
+    site.named = Some(shim);
+    assert_eq!(stopped(&site).await.0, why);
+}
+
 /// A `prisma` as prisma-client-py installs it, whose CLI is `version`.
 fn python(environment: &Utf8Path, version: &str) {
     let cache = environment.join("cache");
@@ -200,15 +213,13 @@ async fn a_native_engine_on_the_disk_serves_if_it_runs_here() {
     write(&engines.join("schema-engine-half"), "no program");
     let engine = engine(&site).await;
     assert!(engine.0.ends_with("/schema-engine-6"), "{engine:?}");
-    assert_eq!(engine.2, "no native engine of this Prisma is on the disk that runs here");
+    let why = "Prisma's wasm build, installed by this tool: no native engine of this Prisma is on the disk that runs here";
+    assert_eq!(engine.2, why);
 
     program(&engines.join("schema-engine-this-system"), "echo schema-engine-cli 1234");
     let (path, version, why) = self::engine(&site).await;
     assert!(path.ends_with("node_modules/@prisma/engines/schema-engine-this-system"), "{path}");
-    assert_eq!(
-        (version.as_str(), why.as_str()),
-        ("schema-engine-cli 1234", "the native engine of this Prisma")
-    );
+    assert_eq!((version.as_str(), why.as_str()), ("1234", "the native engine of this Prisma"));
 }
 
 #[tokio::test]
@@ -264,7 +275,7 @@ async fn without_any_cli_ours_answers_as_the_major_that_the_project_speaks() {
         assert_eq!(tools[0].version, "5.22.0");
         assert!(tools[0].why.contains("installed by this tool"), "{tools:?}");
         assert!(tools[1].path.ends_with(&format!("/schema-engine-{major}")), "{tools:?}");
-        assert_eq!(tools[1].why, why);
+        assert_eq!(tools[1].why, format!("Prisma's wasm build, installed by this tool: {why}"));
         assert_eq!(toolchain.notes().len(), usize::from(why.starts_with("package.json")), "{why}");
     }
 }

@@ -42,7 +42,6 @@ impl Bench {
     }
 
     /// With these options; the time limit and the cache are set where they are left out.
-    #[expect(clippy::disallowed_methods, reason = "tests stand in for the context")]
     pub fn with(settings: GlobalArgs) -> Self {
         let directory = open_directory();
         let path = std::env::var("PATH").unwrap();
@@ -100,6 +99,11 @@ static SHARED: LazyLock<Shared> = LazyLock::new(|| {
 pub fn with_server<F: Future>(test: impl FnOnce(&'static Server) -> F) -> F::Output {
     let shared: &'static Shared = &SHARED;
     shared.runtime.block_on(test(&shared.server))
+}
+
+/// The first column of the first row that `query` gives.
+pub async fn answer(client: &tokio_postgres::Client, query: &str) -> String {
+    client.query_one(query, &[]).await.unwrap().get(0)
 }
 
 /// A history that exists in memory only.

@@ -10,13 +10,20 @@ use std::{
 use camino::{Utf8Path, Utf8PathBuf};
 use run_migration::{
     cli::GlobalArgs,
-    config::Project,
+    config::{Project, ReplayAs},
     context::{Context, Environment},
+    history::{
+        load::load,
+        replay::{Target, replay},
+    },
     prisma::{self, Diff, DiffRequest, Error, LocateRequest, Toolchain},
     report::progress::{Mode, Progress},
 };
 
-use super::run::{hermetic, tools};
+use super::{
+    run::{hermetic, tools},
+    server::{database, server},
+};
 
 /// The newest of each major that is worked with; the oldest is what LiteLLM uses.
 pub const VERSIONS: [&str; 3] = ["5.4.2", "6.19.0", "7.10.1"];
@@ -38,6 +45,29 @@ pub fn cli(version: &str) -> Utf8PathBuf {
         fs::rename(staging.path(), &place).unwrap();
     }
     package
+}
+
+/// The repository that is this project's example.
+pub const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations_fixture");
+
+/// The fixture's history.
+pub const MIGRATIONS: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/migrations_fixture/litellm-proxy-extras/litellm_proxy_extras/migrations"
+);
+
+/// A database that the fixture's history was applied to as the tool does it.
+pub async fn replayed() -> String {
+    let name = database("").await;
+    let target = Target {
+        server: server(),
+        database: &name,
+        replay_as: ReplayAs::Owner,
+        now: "2026-01-01T00:00:00Z".parse().unwrap(),
+        limit: Duration::from_secs(60),
+    };
+    replay(&load(MIGRATIONS.into()).unwrap().history, target, |_| ()).await.unwrap();
+    name
 }
 
 /// Makes the real CLI of `version` the one in `directory`'s `node_modules`.
@@ -132,6 +162,7 @@ impl Site {
             cwd: &self.root(),
             cache: &self.cache,
             timeout: self.timeout,
+            wanting: prisma::Wanting::Install,
         };
         prisma::locate(&self.context.processes, &request).await
     }

@@ -4,21 +4,28 @@ const { connect, parseUrl, quoteIdentifier } = require('./connection')
 const { KnownError, toDriverError } = require('./errors')
 const { columnType, fromText, toParameter } = require('./types')
 
-// The engine talks to the database through objects of this shape. The official adapter over `pg` is not used: it
-// cuts scripts at every semicolon, inside of function bodies too, and does not know all of the catalogs' types.
-const shape = { provider: 'postgres', adapterName: 'run-migration', errorRegistry: { consumeError: () => undefined } }
+// The engine talks to the database through objects of this shape. The official adapter over `pg` is not used:
+// it cuts scripts at every semicolon, inside of function bodies too, and does not know all of the types that
+// the catalogs have.
+const shape = {
+  provider: 'postgres',
+  adapterName: 'run-migration',
+  errorRegistry: { consumeError: () => undefined },
+}
 
 const ok = (value) => ({ ok: true, value })
 const fail = (error) => ({ ok: false, error })
 
 /** `action` with its result, or the error that it throws, in the engine's wrapping. */
-const wrapped = (action) => async (...args) => {
-  try {
-    return ok(await action(...args))
-  } catch (error) {
-    return fail(toDriverError(error))
+const wrapped =
+  (action) =>
+  async (...args) => {
+    try {
+      return ok(await action(...args))
+    } catch (error) {
+      return fail(toDriverError(error))
+    }
   }
-}
 
 const readAsText = { getTypeParser: () => (text) => text }
 
@@ -101,7 +108,11 @@ function factoryOf(session) {
 /** For a diff of two schema files: the engine still asks for the server's version. */
 function offlineFactory() {
   const nothing = { columnNames: [], columnTypes: [], rows: [] }
-  const server = { columnNames: ['exists', 'version', 'numeric_version'], columnTypes: [5, 7, 0], rows: [[true, 'PostgreSQL 14.0', 140000]] }
+  const server = {
+    columnNames: ['exists', 'version', 'numeric_version'],
+    columnTypes: [5, 7, 0],
+    rows: [[true, 'PostgreSQL 14.0', 140000]],
+  }
   const adapter = {
     ...shape,
     queryRaw: async ({ sql }) => ok(/version\(\)/.test(sql) ? server : nothing),

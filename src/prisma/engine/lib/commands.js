@@ -8,17 +8,19 @@ const { log } = require('./log')
 const COMMANDS = {
   'can-connect-to-database': async (url) => {
     await (await connect(url)).end()
-    return 'Connection successful'
+    return 'connected'
   },
   'create-database': async (url) => {
     const { client, schema } = parseUrl(url)
     await maintain(url, `CREATE DATABASE ${quoteIdentifier(client.database)}`)
-    await withConnection(url, (created) => created.query(`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(schema)}`))
-    return `Database '${client.database}' was successfully created.`
+    await withConnection(url, (created) =>
+      created.query(`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(schema)}`),
+    )
+    return `created ${client.database}`
   },
   'drop-database': async (url) => {
     await maintain(url, `DROP DATABASE IF EXISTS ${quoteIdentifier(parseUrl(url).client.database)}`)
-    return 'The database was successfully dropped.'
+    return 'dropped'
   },
 }
 
@@ -34,14 +36,18 @@ async function maintain(url, sql) {
 /** Runs the command `name` and gives the exit status. */
 async function runCommand(name, url) {
   // The CLI skips the first line.
-  log('INFO', { message: 'Starting schema engine CLI' })
+  log('INFO', { message: 'begin' })
   try {
     const command = COMMANDS[name]
     if (!command) throw new KnownError(undefined, `unknown command ${name}`)
     log('INFO', { message: await command(url) })
     return 0
   } catch (error) {
-    const fields = { is_panic: false, error_code: isKnown(error) ? error.code : '', message: String(error.message ?? error) }
+    const fields = {
+      is_panic: false,
+      error_code: isKnown(error) ? error.code : '',
+      message: String(error.message ?? error),
+    }
     log('ERROR', fields, 'schema_engine::logger')
     return 1
   }

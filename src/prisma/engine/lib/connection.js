@@ -9,8 +9,8 @@ const DEFAULT_CONNECT_SECONDS = 5
 for (const name of Object.keys(process.env)) if (name.startsWith('PG')) delete process.env[name]
 
 /**
- * A URL in Prisma's dialect. A socket directory in `?host=` wins over the host before the path, which cannot be
- * left out of a URL with a user and stands there for nothing.
+ * A URL in Prisma's dialect. A socket directory in `?host=` wins over the host before the path, which cannot
+ * be left out of a URL with a user and stands there for nothing.
  * @returns {{client: object, schema: string, display: string}} `client` is what `pg` takes
  */
 function parseUrl(text) {

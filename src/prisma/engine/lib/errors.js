@@ -1,6 +1,15 @@
 'use strict'
 
-const UNREACHABLE = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EHOSTUNREACH', 'ENOENT', 'EACCES', 'EAI_AGAIN', 'ETIMEDOUT'])
+const UNREACHABLE = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOTFOUND',
+  'EHOSTUNREACH',
+  'ENOENT',
+  'EACCES',
+  'EAI_AGAIN',
+  'ETIMEDOUT',
+])
 
 /** An error that Prisma's documentation knows by a P-code. */
 class KnownError extends Error {
@@ -21,36 +30,40 @@ function toDriverError(error) {
     const { code, severity, message, detail, column, hint } = error
     return { ...original, kind: 'postgres', code, severity, message, detail, column, hint }
   }
-  if (UNREACHABLE.has(error.code)) return { ...original, kind: 'DatabaseNotReachable', host: error.address, port: error.port }
+  if (UNREACHABLE.has(error.code))
+    return { ...original, kind: 'DatabaseNotReachable', host: error.address, port: error.port }
   const message = String(error.message ?? error)
-  return { kind: 'postgres', code: 'N/A', severity: 'ERROR', message, originalCode: 'N/A', originalMessage: message }
+  return {
+    kind: 'postgres',
+    code: 'N/A',
+    severity: 'ERROR',
+    message,
+    originalCode: 'N/A',
+    originalMessage: message,
+  }
 }
 
-/** The P-code that the native engine gives where `target` (a parsed URL) cannot be connected to. */
+/** The P-code that Prisma has for it where `target` (a parsed URL) cannot be connected to. */
 function toConnectionError(error, target) {
   const { display, client } = target
+  const { database, user } = client
   switch (error.code) {
     case '3D000':
-      return new KnownError('P1003', `Database \`${client.database}\` does not exist`, { database_name: client.database })
+      return new KnownError('P1003', `Database \`${database}\` does not exist`, { database_name: database })
     case '28000':
     case '28P01':
       return new KnownError(
         'P1000',
-        `Authentication failed against database server, the provided database credentials for \`${client.user}\` are not valid.\n\n` +
-          'Please make sure to provide valid database credentials for the database server at the configured address.',
-        { database_user: client.user },
+        `The server at \`${display}\` does not let \`${user}\` in: ${error.message}`,
+        { database_user: user },
       )
     case '42P04':
-      return new KnownError('P1009', `Database \`${client.database}\` already exists on the database server`)
+      return new KnownError('P1009', `There is a database \`${database}\` already at \`${display}\``)
   }
-  if (UNREACHABLE.has(error.code) || /timeout/i.test(error.message)) {
-    return new KnownError(
-      'P1001',
-      `Can't reach database server at \`${display}\`\n\nPlease make sure your database server is running at \`${display}\`.`,
-      { database_location: display },
-    )
-  }
-  return error
+  if (!UNREACHABLE.has(error.code) && !/timeout/i.test(error.message)) return error
+  return new KnownError('P1001', `No database server answers at \`${display}\`: ${error.message}`, {
+    database_location: display,
+  })
 }
 
 /** A migration that failed: the engine says which, only `pg` knows the SQLSTATE. */
@@ -58,15 +71,17 @@ function toMigrationError(error, scriptError) {
   const name = /migration_name="([^"]*)"/.exec(error?.message)?.[1]
   if (isKnown(error) || !name || !scriptError?.severity) return error
   const { code, message, detail, hint } = scriptError
-  const more = [detail && `DETAIL: ${detail}`, hint && `HINT: ${hint}`].filter(Boolean)
-  return new KnownError(
-    'P3018',
-    'A migration failed to apply. New migrations cannot be applied before the error is recovered from. ' +
-      'Read more about how to resolve migration issues in a production database: https://pris.ly/d/migrate-resolve\n\n' +
-      `Migration name: ${name}\n\nDatabase error code: ${code}\n\n` +
-      `Database error:\n${[`ERROR: ${message}`, ...more].join('\n')}\n`,
-    { migration_name: name, database_error_code: code, database_error: message },
-  )
+  const lines = [
+    `The migration \`${name}\` failed. It has to be resolved before any other can be applied.`,
+    `SQLSTATE ${code}: ${message}`,
+    detail,
+    hint,
+  ]
+  return new KnownError('P3018', `${lines.filter(Boolean).join('\n')}\n`, {
+    migration_name: name,
+    database_error_code: code,
+    database_error: message,
+  })
 }
 
 /** The error object of a JSON-RPC answer. */
@@ -75,7 +90,7 @@ function toRpcError(error) {
   const details = isKnown(error)
     ? { is_panic: false, message, meta: error.meta ?? null, error_code: error.code }
     : { is_panic: false, message, backtrace: null }
-  return { code: 4466, message: 'An error happened. Check the data field for details.', data: details }
+  return { code: 4466, message: 'the request failed, see data', data: details }
 }
 
 module.exports = { KnownError, isKnown, toDriverError, toConnectionError, toMigrationError, toRpcError }

@@ -38,7 +38,13 @@ class Requests {
     if (urls.size > 1) throw new KnownError(undefined, 'two live databases cannot be compared')
     const [url] = urls
     const engine = url === undefined ? await this.#start(offlineFactory()) : await this.#connected(url)
-    const result = await engine.diff({ ...sides, script: script === true, exitCode: exitCode ?? null, filters: filters ?? NO_FILTERS, shadowDatabaseUrl: null })
+    const result = await engine.diff({
+      ...sides,
+      script: script === true,
+      exitCode: exitCode ?? null,
+      filters: filters ?? NO_FILTERS,
+      shadowDatabaseUrl: null,
+    })
     if (result.stdout) await this.#print(this.#inWordsOfMajor(result.stdout))
     return { exitCode: result.exitCode }
   }
@@ -101,7 +107,11 @@ class Requests {
 
   async schemaPush({ force, schema, filters }) {
     const engine = await this.#main()
-    return engine.schemaPush({ force: force === true, schema: { files: filesOf(schema) }, filters: filters ?? NO_FILTERS })
+    return engine.schemaPush({
+      force: force === true,
+      schema: { files: filesOf(schema) },
+      filters: filters ?? NO_FILTERS,
+    })
   }
 
   async reset({ filter }) {
@@ -110,7 +120,10 @@ class Requests {
   }
 
   async dbExecute({ script, datasourceType }) {
-    const url = datasourceType.tag === 'url' ? datasourceType.url : this.#options.datasource.url ?? urlOf(filesOf(datasourceType))
+    const url =
+      datasourceType.tag === 'url'
+        ? datasourceType.url
+        : (this.#options.datasource.url ?? urlOf(filesOf(datasourceType)))
     await withConnection(url, async (client) => {
       await client.query(`SET search_path = ${quoteIdentifier(parseUrl(url).schema)}`)
       await client.query(script)
@@ -153,7 +166,11 @@ class Requests {
 
 /** Up to 6.5 the CLI names the directory, later ones read it themselves. */
 function withMigrations(params) {
-  return { filters: NO_FILTERS, ...params, migrationsList: params.migrationsList ?? listMigrations(params.migrationsDirectoryPath) }
+  return {
+    filters: NO_FILTERS,
+    ...params,
+    migrationsList: params.migrationsList ?? listMigrations(params.migrationsDirectoryPath),
+  }
 }
 
 module.exports = { Requests }

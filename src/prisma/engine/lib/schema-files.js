@@ -25,7 +25,8 @@ function urlOf(files) {
     const [, variable, text] = urlProperty(name).exec(block) ?? []
     const url = variable === undefined ? text : process.env[variable]
     if (url) return url
-    if (variable !== undefined && name === 'url') throw new KnownError('P1012', `Environment variable not found: ${variable}.`)
+    if (variable !== undefined && name === 'url')
+      throw new KnownError('P1012', `Environment variable not found: ${variable}.`)
   }
   throw new KnownError('P1012', 'no url is given for the datasource')
 }

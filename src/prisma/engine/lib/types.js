@@ -4,8 +4,20 @@
 // expects for the type of their column. A type without a name here is read as text, whatever it is.
 
 const ColumnType = {
-  Int32: 0, Int64: 1, Float: 2, Double: 3, Numeric: 4, Boolean: 5, Character: 6, Text: 7,
-  Date: 8, Time: 9, DateTime: 10, Json: 11, Bytes: 13, Uuid: 15,
+  Int32: 0,
+  Int64: 1,
+  Float: 2,
+  Double: 3,
+  Numeric: 4,
+  Boolean: 5,
+  Character: 6,
+  Text: 7,
+  Date: 8,
+  Time: 9,
+  DateTime: 10,
+  Json: 11,
+  Bytes: 13,
+  Uuid: 15,
 }
 const ARRAY_OF = 64
 // Arrays of a type have its number plus 64, but for Uuid: sets, which stand before it, have no arrays.
@@ -45,9 +57,27 @@ const TEXT = ['text', ColumnType.Text, asIs]
 
 // Array types by OID, with the OID of their elements.
 const ARRAYS = new Map([
-  [1000, 16], [1001, 17], [1002, 18], [1003, 19], [1005, 21], [1007, 23], [1009, 25], [1014, 1042], [1015, 1043],
-  [1016, 20], [1021, 700], [1022, 701], [1028, 26], [1115, 1114], [1182, 1082], [1183, 1083], [1185, 1184],
-  [1231, 1700], [2951, 2950], [199, 114], [3807, 3802],
+  [1000, 16],
+  [1001, 17],
+  [1002, 18],
+  [1003, 19],
+  [1005, 21],
+  [1007, 23],
+  [1009, 25],
+  [1014, 1042],
+  [1015, 1043],
+  [1016, 20],
+  [1021, 700],
+  [1022, 701],
+  [1028, 26],
+  [1115, 1114],
+  [1182, 1082],
+  [1183, 1083],
+  [1185, 1184],
+  [1231, 1700],
+  [2951, 2950],
+  [199, 114],
+  [3807, 3802],
 ])
 
 const scalar = (oid) => SCALARS.get(oid) ?? TEXT
@@ -68,7 +98,8 @@ function fromText(oid, text) {
 
 /** What `pg` is given for an argument of the engine's. */
 function toParameter(value, type) {
-  if (Array.isArray(value) && type?.arity === 'list') return value.map((item) => toParameter(item, { ...type, arity: 'scalar' }))
+  if (Array.isArray(value) && type?.arity === 'list')
+    return value.map((item) => toParameter(item, { ...type, arity: 'scalar' }))
   if (typeof value === 'bigint') return value.toString()
   if (value instanceof Date) return value.toISOString()
   if (type?.scalarType === 'bytes' && typeof value === 'string') return Buffer.from(value, 'base64')

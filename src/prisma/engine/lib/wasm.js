@@ -25,7 +25,9 @@ async function load(name) {
   const glue = require.resolve(`${name}/schema_engine_bg`)
   const bytes = fs.readFileSync(path.join(path.dirname(glue), 'schema_engine_bg.wasm'))
   const bindings = await import(pathToFileURL(glue))
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { './schema_engine_bg.js': bindings })
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
+    './schema_engine_bg.js': bindings,
+  })
   bindings.__wbg_set_wasm(exports)
   exports.__wbindgen_start?.()
   return bindings
