@@ -39,6 +39,8 @@ pub mod prisma;
 pub mod catalog;
 pub mod guard;
 
+pub mod style;
+
 // The paths through them, and what they have to say.
 pub mod live;
 pub mod release;

@@ -40,6 +40,8 @@ pub enum Command {
     Generate(GenerateArgs),
     /// Ask every gate that a pull request needs: one verdict
     Check(check::CheckArgs),
+    /// Look for what destroys data, breaks running code or blocks tables in SQL files; needs no database
+    Lint(LintArgs),
     /// Give this branch's own migrations time stamps that sort after the base's
     Restamp(check::BaseArgs),
     /// Make the copies of schema.prisma equal to the source
@@ -50,8 +52,6 @@ pub enum Command {
     Ready(live::ReadyArgs),
     /// Write the tables and columns that the migrations make, for `ready --snapshot`
     Snapshot(live::SnapshotArgs),
-    /// Check SQL files for what destroys data, breaks running code or blocks tables; needs no database
-    Lint(LintArgs),
     /// Show what would be used and why, and how to mend what is missing
     Doctor,
     /// Print the workflows that make every pull request pass the check
@@ -65,13 +65,13 @@ impl Command {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Generate(_) => "generate",
+            Self::Lint(_) => "lint",
             Self::Check(_) => "check",
             Self::Restamp(_) => "restamp",
             Self::Sync(_) => "sync",
             Self::Status(_) => "status",
             Self::Ready(_) => "ready",
             Self::Snapshot(_) => "snapshot",
-            Self::Lint(_) => "lint",
             Self::Doctor => "doctor",
             Self::Ci(_) => "ci",
         }
@@ -108,6 +108,22 @@ pub struct GenerateArgs {
     /// Print the SQL on standard output and write nothing; every gate still holds
     #[arg(long)]
     pub dry_run: bool,
+    /// Write SQL that succeeds where its objects exist already, and a second time; `=false` for SQL as Prisma
+    /// writes it [default: the configuration's; in LiteLLM's layout true]
+    #[arg(long, value_name = "BOOL", env = "RUN_MIGRATION_IDEMPOTENT", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true")]
+    pub idempotent: Option<bool>,
+}
+
+/// Options of the guard on its own.
+#[derive(Debug, Clone, Default, Args)]
+pub struct LintArgs {
+    /// SQL files, directories of them, or - for standard input
+    #[arg(value_name = "FILE", required_unless_present = "explain")]
+    pub files: Vec<String>,
+    /// Print what a rule finds, why that matters and what to do instead (all: every rule)
+    #[arg(long, value_name = "RULE", conflicts_with = "files")]
+    pub explain: Option<String>,
 }
 
 /// Options of `sync`.
@@ -125,17 +141,6 @@ pub struct SyncArgs {
     /// Throw away lines of a copy that the source never had. A human's decision
     #[arg(long, conflicts_with = "check")]
     pub discard: bool,
-}
-
-/// Options of the guard on its own.
-#[derive(Debug, Clone, Default, Args)]
-pub struct LintArgs {
-    /// SQL files, directories of them, or - for standard input
-    #[arg(value_name = "FILE", required_unless_present = "explain")]
-    pub files: Vec<String>,
-    /// Print what a rule finds, why that matters and what to do instead (all: every rule)
-    #[arg(long, value_name = "RULE", conflicts_with = "files")]
-    pub explain: Option<String>,
 }
 
 /// Options of every command, before or after its name.

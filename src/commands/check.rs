@@ -219,7 +219,7 @@ impl Check<'_> {
     /// How many migrations are new, and what the guard finds in them, what humans have accepted marked. The others
     /// tell which entries of the allow list something in the history needs.
     fn inspect(&self, history: &History, theirs: &Shipped) -> Result<(usize, Vec<Finding>), Error> {
-        let waivers = Waivers::Honoured { except: self.job.project.forbid_waivers.clone() };
+        let waivers = Waivers::Honoured { except: self.job.project.guard.forbid_waivers.clone() };
         let mut allowed = self.allowed.borrow_mut();
         let mut earlier = guard::catalog::History::empty();
         let (mut new, mut findings) = (0, Vec::new());

@@ -8,19 +8,24 @@ use crate::{
     finding::Finding,
     freshness,
     guard::{
-        self, agents, allow_list,
+        self,
         consent::{self, Consents},
         waiver::Waivers,
     },
     history::{
-        self, History,
+        self, History, Migration,
         name::{MigrationName, directory_name},
     },
     outcome::Outcome,
-    report::{Migration, Report},
+    postgres::Server,
+    report::{self, Report},
+    style,
 };
 
-use super::job::{Job, Stop, freshness_request, in_order};
+use super::{
+    consent::{given, without_reason},
+    job::{Job, Stop, freshness_request, in_order},
+};
 
 /// Runs the main job.
 ///
@@ -28,8 +33,6 @@ use super::job::{Job, Stop, freshness_request, in_order};
 /// Where the work could not be begun. What happens later, refusal or failure, is in the report.
 pub(super) async fn run(context: &Context, args: &GenerateArgs) -> Result<Report, Error> {
     let project = Project::find(context)?;
-    let words = agents::human_words(&context.environment, &decisions(args))
-        .map_err(|refused| Error::Usage(refused.to_string()))?;
     let generate = Generate {
         job: Job::new(context, &project, "generate"),
         args,
@@ -39,11 +42,7 @@ pub(super) async fn run(context: &Context, args: &GenerateArgs) -> Result<Report
         } else {
             Some(freshness_request(context, &args.base, &project)?)
         },
-        consents: Consents {
-            everything: args.allow_destructive,
-            allow: args.allow.clone(),
-            reason: args.reason.clone().or(words),
-        },
+        consents: given(&context.environment, args)?,
     };
     let end = generate.story().await;
     Ok(generate.job.report(end))
@@ -60,40 +59,81 @@ struct Generate<'a> {
 
 impl Generate<'_> {
     async fn story(&self) -> Result<Outcome, Stop> {
-        let Some((history, sql)) =
+        let Some((history, files)) =
             in_order(self.job.freshness(self.request.as_ref()), self.difference()).await?
         else {
             self.job.note("No schema changes");
-            if !self.consents.allow.is_empty() {
-                self.job.note("There was nothing that --allow could have let through");
+            if !self.args.allow.is_empty() {
+                self.job.note("--allow allowed nothing: there is no change");
             }
             return Ok(Outcome::NoChanges);
         };
-        let findings = self.guard(&sql, &history)?;
-        // What a human let through stands in the file, with the reason, for everybody who reads it later.
-        let sql = consent::write_waivers(&sql, &findings);
-        self.write(sql, &findings, &history)
+        let migrations = self.plan(files, &history)?;
+        self.guard(&migrations, &history)?;
+        self.write(&self.with_waivers(migrations))
     }
 
-    /// What the schema has and the history lacks, as SQL; `None` where they agree.
-    async fn difference(&self) -> Result<Option<(History, String)>, Stop> {
+    /// What the schema has and the history lacks, as the files that it takes; `None` where they agree.
+    async fn difference(&self) -> Result<Option<(History, Vec<String>)>, Stop> {
         self.job.copies().await?;
         let history = self.job.history()?;
         let server = self.job.postgres().await?;
         self.job.replay(&server, &history).await?;
-        let sql = self.job.diff(&server).await?;
+        let files = match self.job.diff(&server).await? {
+            Some(sql) => Some(self.styled(&sql, &server).await?),
+            None => None,
+        };
         server.stop().await?;
-        Ok(sql.map(|sql| (history, sql)))
+        Ok(files.map(|files| (history, files)))
+    }
+
+    /// Prisma's script in the project's style.
+    async fn styled(&self, sql: &str, server: &Server) -> Result<Vec<String>, Stop> {
+        let mut style = self.job.project.sql.clone();
+        style.idempotent = self.args.idempotent.unwrap_or(style.idempotent);
+        let partitioned = match style.concurrent_indexes {
+            true => self.job.partitioned_tables(server).await?,
+            false => Vec::new(),
+        };
+        let styled = style::apply(sql, &style, &partitioned)?;
+        styled.notes.iter().for_each(|note| self.job.note(note));
+        Ok(styled.files)
+    }
+
+    /// The migrations that the files become, stamped in order.
+    fn plan(&self, files: Vec<String>, history: &History) -> Result<Vec<Migration>, Stop> {
+        let name = match &self.name {
+            Some(name) => name.clone(),
+            None => MigrationName::parse(&guard::naming::derive(&files.concat()))?,
+        };
+        let mut taken = history.names();
+        let mut planned = Vec::new();
+        for (at, sql) in files.into_iter().enumerate() {
+            let directory = directory_name(&name.part(at), self.job.context.now, &taken)?;
+            taken.push(directory.clone());
+            planned.push(Migration {
+                path: history.directory.join(&directory).join(history::FILE_NAME),
+                checksum: history::checksum(sql.as_bytes()),
+                name: directory,
+                sql,
+            });
+        }
+        Ok(planned)
     }
 
     /// Refuses what destroys data or objects, unless a human consents.
-    fn guard(&self, sql: &str, history: &History) -> Result<Vec<Finding>, Stop> {
+    fn guard(&self, migrations: &[Migration], history: &History) -> Result<(), Stop> {
         let stage = self.job.context.progress.stage("guard");
-        let migrations = &history.migrations;
-        let origin =
-            guard::origin::history(migrations.iter().map(|one| (one.name.as_str(), one.sql.as_str())))?;
-        // Prisma wrote this text: a waiver in it would be nobody's.
-        let mut findings = guard::inspect(&guard::Script { file: None, sql }, &origin, &Waivers::Ignored)?;
+        let mut findings = Vec::new();
+        for (at, migration) in migrations.iter().enumerate() {
+            let earlier = history.migrations.iter().chain(&migrations[..at]);
+            let origin = guard::origin::history(earlier.map(|one| (one.name.as_str(), one.sql.as_str())))?;
+            // One that stands alone has no name yet for the person who reads of it.
+            let file = (migrations.len() > 1).then(|| self.job.project.relative(&migration.path));
+            let script = guard::Script { file, sql: &migration.sql };
+            // Prisma wrote this text: a waiver in it would be nobody's.
+            findings.extend(guard::inspect(&script, &origin, &Waivers::Ignored)?);
+        }
         consent::apply(&mut findings, &self.consents)
             .map_err(|unmatched| Error::Usage(unmatched.to_string()))?;
         let refusing = findings.iter().filter(|finding| finding.refuses()).count();
@@ -104,11 +144,11 @@ impl Generate<'_> {
             (refusing, _) => destructive(refusing),
         }));
         let mut report = self.job.report.borrow_mut();
-        report.findings.clone_from(&findings);
+        report.findings = findings;
         if refusing == 0 {
-            return Ok(findings);
+            return Ok(());
         }
-        report.hint = Some(self.way_through(&findings));
+        report.hint = Some(self.way_through(&report.findings));
         Err(Stop::Refused(Outcome::RefusedDestructive))
     }
 
@@ -125,55 +165,58 @@ impl Generate<'_> {
         )
     }
 
-    /// Where something was let through without a reason, says what `check` will want.
-    fn ask_for_reasons(&self, findings: &[Finding], directory: &str) {
-        let lacking =
-            |finding: &&Finding| finding.allowed.as_ref().is_some_and(|consent| consent.reason.is_none());
-        let entries: Vec<_> = findings
-            .iter()
-            .filter(lacking)
-            .map(|finding| allow_list::entry_for(finding, directory))
-            .collect();
-        if !entries.is_empty() {
-            self.job.note(&format!(
-                "Nobody said why (--reason TEXT), and `run-migration check` will ask. This in run-migration.toml, with \
-                 the reasons filled in, answers it:\n\n{}",
-                entries.join("\n")
-            ));
-        }
+    /// The migrations with what a human let through, and why, in the files: whoever reads them later sees it. Where
+    /// nobody said why, the report says what `check` will want.
+    fn with_waivers(&self, migrations: Vec<Migration>) -> Vec<Migration> {
+        let findings = self.job.report.borrow().findings.clone();
+        let with_own = |migration: Migration| {
+            let file = self.job.project.relative(&migration.path);
+            let is_own = |finding: &&Finding| finding.file.as_deref().is_none_or(|named| named == file);
+            let own: Vec<_> = findings.iter().filter(is_own).cloned().collect();
+            without_reason(&own, &migration.name).iter().for_each(|note| self.job.note(note));
+            let sql = consent::write_waivers(&migration.sql, &own);
+            Migration { checksum: history::checksum(sql.as_bytes()), sql, ..migration }
+        };
+        migrations.into_iter().map(with_own).collect()
     }
 
-    /// Writes the migration, or says what would be written.
-    fn write(&self, sql: String, findings: &[Finding], history: &History) -> Result<Outcome, Stop> {
-        let name = match &self.name {
-            Some(name) => name.clone(),
-            None => MigrationName::parse(&guard::naming::derive(&sql))?,
-        };
-        let directory = directory_name(&name, self.job.context.now, &history.names())?;
-        self.ask_for_reasons(findings, &directory);
-        let path = self.job.project.migrations.join(&directory).join(history::FILE_NAME);
+    /// Writes the migrations, or says what would be written.
+    fn write(&self, migrations: &[Migration]) -> Result<Outcome, Stop> {
+        let relative = |migration: &Migration| self.job.project.relative(&migration.path).to_owned();
         let (outcome, result) = if self.args.dry_run {
-            (Outcome::WouldCreate, sql.clone())
+            (Outcome::WouldCreate, self.dry_run(migrations))
         } else {
             let stage = self.job.context.progress.stage("write");
-            history::write::write(
-                &self.job.context.processes,
-                &self.job.project.migrations,
-                &directory,
-                &sql,
-            )?;
-            self.job.done(stage.done(self.job.project.relative(&path).as_str()));
-            (Outcome::Created, format!("{}\n", self.job.context.as_typed(&path)))
+            let files: Vec<_> = migrations.iter().map(|one| (one.name.as_str(), one.sql.as_str())).collect();
+            history::write::write(&self.job.context.processes, &self.job.project.migrations, &files)?;
+            let written: Vec<_> = migrations.iter().map(|one| relative(one).into_string()).collect();
+            self.job.done(stage.done(&written.join("\n            ")));
+            let typed = migrations.iter().map(|one| format!("{}\n", self.job.context.as_typed(&one.path)));
+            (Outcome::Created, typed.collect())
         };
         let mut report = self.job.report.borrow_mut();
         report.result = Some(result);
-        report.migration = Some(Migration {
-            name: directory,
-            path: self.job.project.relative(&path).to_owned(),
-            sha256: history::checksum(sql.as_bytes()),
-            sql,
-        });
+        report.migrations = migrations
+            .iter()
+            .map(|one| report::Migration {
+                name: one.name.clone(),
+                path: relative(one),
+                sql: one.sql.clone(),
+                sha256: one.checksum.clone(),
+            })
+            .collect();
         Ok(outcome)
+    }
+
+    /// The SQL; where it takes several files, each under its name.
+    fn dry_run(&self, migrations: &[Migration]) -> String {
+        if let [only] = migrations {
+            return only.sql.clone();
+        }
+        let named = migrations
+            .iter()
+            .map(|one| format!("-- {}\n\n{}", self.job.project.relative(&one.path), one.sql));
+        named.collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -183,14 +226,4 @@ fn destructive(count: usize) -> String {
     } else {
         format!("{count} statements destroy something")
     }
-}
-
-/// The flags among `args` that only a human may decide on.
-fn decisions(args: &GenerateArgs) -> Vec<&'static str> {
-    let typed = [
-        (args.allow_destructive, "--allow-destructive"),
-        (!args.allow.is_empty(), "--allow"),
-        (args.skip_freshness_check, "--skip-freshness-check"),
-    ];
-    typed.into_iter().filter(|(is_typed, _)| *is_typed).map(|(_, flag)| flag).collect()
 }

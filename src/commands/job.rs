@@ -12,6 +12,7 @@ use crate::{
     finding::Finding,
     freshness,
     git::{CommitId, Git, NameError},
+    guard::name::Name,
     history::{self, History, compare::Shipped, replay},
     outcome::Outcome,
     postgres::{self, Role, Server},
@@ -153,6 +154,18 @@ impl<'a> Job<'a> {
         replay::replay(history, target, |migration| stage.step(&migration.name)).await?;
         self.done(stage.done(&format!("{} migrations applied", history.migrations.len())));
         Ok(())
+    }
+
+    /// The tables of the replayed history that are split into partitions.
+    pub(super) async fn partitioned_tables(&self, server: &Server) -> Result<Vec<Name>, Error> {
+        let client = server.connect(DATABASE, self.role()).await?;
+        let question = "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+                        WHERE c.relkind = 'p'";
+        let rows = client.query(question, &[]).await.map_err(|source| postgres::Error::Query {
+            what: "list its partitioned tables".into(),
+            source,
+        })?;
+        Ok(rows.iter().map(|row| Name::from_parts(&[row.get(0), row.get(1)])).collect())
     }
 
     /// Asks Prisma what the schema has and the database lacks.

@@ -5,7 +5,7 @@ mod sources;
 use std::{collections::BTreeMap, fmt::Write};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use jiff::civil::Date;
+use jiff::{civil::Date, tz::TimeZone};
 
 use self::sources::{Source, Unreadable};
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     finding::{Finding, Severity},
     guard::{
         self, Located, Script,
-        allow_list::Entry,
+        allow_list::{AllowList, Entry},
         catalog::History,
         rules::{self, pages},
         waiver::{self, Waivers},
@@ -36,14 +36,14 @@ pub(super) async fn run(context: &Context, args: &LintArgs) -> Result<Report, Er
     if let Some(id) = &args.explain {
         return explain(id);
     }
-    let (settings, allowed) = config::guard_settings(context)?;
+    let (file, settings) = config::without_project(context)?;
     let job = Lint {
-        waivers: Waivers::Honoured { except: settings.forbid_waivers },
-        allowed,
-        today: context.today(),
+        waivers: Waivers::Honoured { except: settings.guard.forbid_waivers },
+        allowed: (file, settings.allow),
+        today: context.now.to_zoned(TimeZone::UTC).date(),
         cwd: context.cwd.clone(),
         files: args.files.clone(),
-        shown: match (context.settings.format, context.settings.quiet, context.settings.verbose) {
+        least: match (context.settings.format, context.settings.quiet, context.settings.verbose) {
             (Format::Json, ..) => None,
             (_, true, _) => Some(Severity::Refuse),
             (_, _, true) => Some(Severity::Info),
@@ -53,8 +53,8 @@ pub(super) async fn run(context: &Context, args: &LintArgs) -> Result<Report, Er
     };
     // In a thread of its own, so that a signal ends the run whatever it is reading.
     let (done, result) = tokio::sync::oneshot::channel();
-    std::thread::Builder::new().name("lint".into()).spawn(move || done.send(Box::new(job.story())))?;
-    *result.await.map_err(|_gone| Error::failed("the check ended by a defect of its own"))?
+    std::thread::Builder::new().name("lint".into()).spawn(move || drop(done.send(job.story())))?;
+    result.await.map_err(|_gone| Error::failed("the check ended by a defect of its own"))?
 }
 
 fn explain(id: &str) -> Result<Report, Error> {
@@ -73,12 +73,13 @@ fn explain(id: &str) -> Result<Report, Error> {
 #[derive(Default)]
 struct Lint {
     waivers: Waivers,
-    allowed: Vec<Entry>,
+    /// The configuration file and its allow list.
+    allowed: (Utf8PathBuf, Vec<Entry>),
     today: Date,
     cwd: Utf8PathBuf,
     files: Vec<String>,
     /// The least severity that a person is shown; `None` where a program reads.
-    shown: Option<Severity>,
+    least: Option<Severity>,
     findings: Vec<Finding>,
     text: String,
     checked: usize,
@@ -110,9 +111,11 @@ impl Lint {
             let (_, known) = self.histories.entry(directory.to_owned()).or_default();
             *known = history;
         }
+        let (file, entries) = &self.allowed;
+        let mut allowed = AllowList::new(file, entries, self.today);
         for located in &mut found {
-            self.consent(&name, &mut located.finding);
-            self.show(located, sql);
+            allowed.apply(std::slice::from_mut(&mut located.finding), Some(&name));
+            self.text.push_str(&self.shown(located, sql));
         }
         self.findings.extend(found.into_iter().map(|located| located.finding));
         Ok(())
@@ -137,21 +140,11 @@ impl Lint {
         Ok(history)
     }
 
-    /// The configuration's consent to findings in this migration.
-    fn consent(&self, migration: &str, finding: &mut Finding) {
-        for entry in &self.allowed {
-            if entry.covers(finding, migration) {
-                entry.let_through(finding, self.today);
-            }
-        }
-    }
-
-    fn show(&mut self, located: &Located, sql: &str) {
-        let least = if located.finding.allowed.is_some() { Severity::Info } else { located.finding.severity };
-        if self.shown.is_some_and(|shown| least >= shown) {
-            self.text.push_str(&snippet(located, sql));
-            self.text.push('\n');
-        }
+    /// What a person is shown of the finding.
+    fn shown(&self, located: &Located, sql: &str) -> String {
+        let Located { finding, .. } = located;
+        let severity = if finding.allowed.is_some() { Severity::Info } else { finding.severity };
+        if self.least.is_some_and(|least| severity >= least) { snippet(located, sql) } else { String::new() }
     }
 
     fn report(self) -> Report {
@@ -163,7 +156,7 @@ impl Lint {
         };
         let mut report = Report { shows_findings: true, ..Report::new("lint", outcome) };
         let summary = self.summary();
-        report.result = self.shown.map(|_| format!("{}{summary}\n", self.text));
+        report.result = self.least.map(|_| format!("{}{summary}\n", self.text));
         report.notes = vec![summary];
         report.findings = self.findings;
         if !self.unreadable.is_empty() {
@@ -194,7 +187,7 @@ impl Lint {
             // Writing to a string cannot fail.
             let _ = write!(text, ", {allowed} allowed");
         }
-        if self.shown.is_some_and(|shown| shown > Severity::Info) && count(Severity::Info) + allowed > 0 {
+        if self.least.is_some_and(|least| least > Severity::Info) && count(Severity::Info) + allowed > 0 {
             text.push_str(" (-v shows them all)");
         }
         text

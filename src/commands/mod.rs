@@ -2,6 +2,7 @@
 
 mod check;
 mod ci;
+mod consent;
 mod doctor;
 mod generate;
 mod job;
@@ -47,6 +48,7 @@ pub fn execute(typed: Typed, environment: Environment, progress: Progress) -> Re
 async fn run(context: &Context, command: &Command) -> Result<Report, Error> {
     match command {
         Command::Generate(args) => generate::run(context, args).await,
+        Command::Lint(args) => lint::run(context, args).await,
         Command::Check(args) => check::run(context, args).await,
         Command::Restamp(args) => restamp::run(context, args).await,
         Command::Sync(args) => sync::run(context, args).await,
@@ -54,7 +56,6 @@ async fn run(context: &Context, command: &Command) -> Result<Report, Error> {
         Command::Ready(args) => ready::run(context, args).await,
         Command::Snapshot(args) => snapshot::run(context, args).await,
         Command::Ci(command) => ci::run(context, command),
-        Command::Lint(args) => lint::run(context, args).await,
         Command::Doctor => doctor::run(context).await,
     }
 }

@@ -28,8 +28,15 @@ const VERSIONS: usize = 200;
 /// Where the work could not be begun.
 pub(super) async fn run(context: &Context, args: &SyncArgs) -> Result<Report, Error> {
     let project = Project::find(context)?;
-    git::Git,
-    guard::agents,
+    let decisions: &[_] = if args.discard { &["--discard"] } else { &[] };
+    agents::human_words(&context.environment, decisions)
+        .map_err(|refused| Error::Usage(refused.to_string()))?;
+    let sync = Sync {
+        job: Job::new(context, &project, "sync"),
+        git: context.git(&project.root),
+        request: freshness_request(context, &args.base, &project)?,
+        args,
+    };
     let end = if args.check { sync.check().await } else { sync.synchronise().await };
     Ok(sync.job.report(end))
 }

@@ -18,8 +18,8 @@ const ALARM: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
 pub fn render(report: &Report, settings: &GlobalArgs) -> String {
     let mut out = String::new();
     match report.outcome {
-        _ if !report.gates.is_empty() => out.push_str(&gates(report, settings)),
         _ if report.shows_findings => closing(&mut out, report),
+        _ if !report.gates.is_empty() => out.push_str(&gates(report, settings)),
         Outcome::RefusedStale => banner(&mut out, "STALE BRANCH", &stale(report)),
         Outcome::RefusedDestructive => {
             banner(&mut out, "DESTRUCTIVE MIGRATION DETECTED", &destructive(report))

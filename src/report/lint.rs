@@ -26,7 +26,7 @@ pub fn snippet(located: &Located, sql: &str) -> String {
     let group = notes.iter().fold(group, |group, (name, text)| {
         group.element(Level::NOTE.with_name(Some(*name)).message(text.as_str()))
     });
-    format!("{}\n", Renderer::styled().render(&[group]))
+    format!("{}\n\n", Renderer::styled().render(&[group]))
 }
 
 fn level(finding: &Finding) -> Level<'static> {

@@ -5,6 +5,7 @@
 
 mod catalog;
 mod check;
+mod consent;
 mod corpus;
 mod data;
 mod docs;
@@ -23,6 +24,7 @@ mod prisma;
 mod process;
 mod replay;
 mod replay_order;
+mod style;
 mod support;
 mod sync;
 mod workflows;

@@ -8,6 +8,7 @@
 //!             into                                what PL/pgSQL takes out of its queries
 //!             dynamic                             EXECUTE: constant texts are read, the rest is not guessed
 //!             expressions, types, names           shared by them
+//! script -> repeat     each statement, and how it can be made repeatable
 //! ```
 
 mod dynamic;
@@ -16,6 +17,7 @@ mod into;
 mod lower;
 mod names;
 mod objects;
+pub mod repeat;
 mod routines;
 mod rows;
 mod selective;

@@ -35,7 +35,9 @@ pub fn hermetic(program: impl AsRef<std::ffi::OsStr>, directory: &Path) -> Comma
     let mut command = Command::new(program);
     command.current_dir(directory).stdin(Stdio::null());
     for (key, _) in std::env::vars_os() {
-        if SURPRISES.iter().any(|surprise| key.to_string_lossy().starts_with(surprise)) {
+        let key_text = key.to_string_lossy();
+        let is_an_agents = run_migration::guard::agents::variables().any(|variable| variable == key_text);
+        if is_an_agents || SURPRISES.iter().any(|surprise| key_text.starts_with(surprise)) {
             command.env_remove(key);
         }
     }
