@@ -60,7 +60,9 @@ impl From<crate::catalog::Kind> for Space {
     fn from(kind: crate::catalog::Kind) -> Self {
         use crate::catalog::Kind;
         match kind {
-            Kind::Table | Kind::Index | Kind::View | Kind::MaterializedView | Kind::Sequence => Self::Relation,
+            Kind::Table | Kind::Index | Kind::View | Kind::MaterializedView | Kind::Sequence => {
+                Self::Relation
+            }
             Kind::Type | Kind::Domain => Self::Type,
             Kind::Routine => Self::Routine,
             Kind::Column => Self::Column,

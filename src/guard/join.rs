@@ -54,7 +54,9 @@ pub(super) fn join(found: &mut Vec<Located>, proof: &Proof, script: &Script<'_>)
         let statement = wait.statement.and_then(|place| proof.statements.get(place));
         let rows = if wait.severity > Severity::Info { &WAITING[..] } else { &[] };
         let known = rows.iter().find_map(|rules| {
-            found.iter().position(|located| is_within(located, statement) && rules.contains(&located.finding.rule))
+            found
+                .iter()
+                .position(|located| is_within(located, statement) && rules.contains(&located.finding.rule))
         });
         match known {
             Some(place) => {
@@ -77,13 +79,14 @@ fn same<'f>(
     let is_same =
         |finding: &Finding| are_one_topic(finding.rule, verdict.rule) && finding.object == verdict.object;
     let exact = found.iter().position(|located| is_same(&located.finding) && is_within(located, statement));
-    let place = exact.or_else(|| found.iter().position(|located| is_same(&located.finding))).or_else(|| {
-        // The text saw that something is done, but not to what.
-        let unnamed = |finding: &Finding| {
-            finding.object == Name::bare(UNKNOWN).to_string() && are_one_topic(finding.rule, verdict.rule)
-        };
-        found.iter().position(|located| unnamed(&located.finding) && is_within(located, statement))
-    })?;
+    let place =
+        exact.or_else(|| found.iter().position(|located| is_same(&located.finding))).or_else(|| {
+            // The text saw that something is done, but not to what.
+            let unnamed = |finding: &Finding| {
+                finding.object == Name::bare(UNKNOWN).to_string() && are_one_topic(finding.rule, verdict.rule)
+            };
+            found.iter().position(|located| unnamed(&located.finding) && is_within(located, statement))
+        })?;
     let finding = &mut found[place].finding;
     finding.object.clone_from(&verdict.object);
     Some(finding)
