@@ -12,8 +12,8 @@ use std::{
 use camino::Utf8Path;
 use nix::unistd::{Uid, chown, geteuid};
 use run_migration::{
+    cli::GlobalArgs,
     config::ReplayAs,
-    context::Environment,
     history::replay::{Target, replay},
     postgres::{Installation, Role, Server},
     process::RunAs,
@@ -75,11 +75,7 @@ fn entry_point() {
     let place = place();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let mut bench = Bench::new();
-        bench.context.environment = Environment::from_pairs([
-            ("PATH", std::env::var("PATH").unwrap().as_str()),
-            ("RUN_MIGRATION_WORK_DIR", place.as_str()),
-        ]);
+        let bench = Bench::at(place.clone(), GlobalArgs::default());
         let server = bench.server().await;
         server.create_database("db", Role::Owner).await.unwrap();
         let client = server.connect("db", Role::Owner).await.unwrap();
