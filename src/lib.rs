@@ -36,6 +36,7 @@ pub mod postgres;
 
 pub mod prisma;
 
+pub mod catalog;
 pub mod guard;
 
 pub mod style;

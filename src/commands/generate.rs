@@ -10,6 +10,7 @@ use crate::{
     guard::{
         self,
         consent::{self, Consents},
+        proof::Proof,
         waiver::Waivers,
     },
     history::{
@@ -22,7 +23,10 @@ use crate::{
     style,
 };
 
-use super::job::{Job, Stop, freshness_request, in_order};
+use super::{
+    consent::{given, without_reason},
+    job::{DATABASE, Job, Stop, freshness_request, in_order},
+};
 
 /// Runs the main job.
 ///
@@ -39,10 +43,19 @@ pub(super) async fn run(context: &Context, args: &GenerateArgs) -> Result<Report
         } else {
             Some(freshness_request(context, &args.base, &project)?)
         },
-        consents: Consents { everything: args.allow_destructive, ..Consents::default() },
+        consents: given(&context.environment, args)?,
     };
     let end = generate.story().await;
     Ok(generate.job.report(end))
+}
+
+/// What the schema has and the history lacks.
+struct Difference {
+    history: History,
+    /// The migrations that it takes.
+    migrations: Vec<Migration>,
+    /// What each of them was proved to do.
+    proofs: Vec<Proof>,
 }
 
 struct Generate<'a> {
@@ -56,29 +69,33 @@ struct Generate<'a> {
 
 impl Generate<'_> {
     async fn story(&self) -> Result<Outcome, Stop> {
-        let Some((history, files)) =
+        let Some(Difference { history, migrations, proofs }) =
             in_order(self.job.freshness(self.request.as_ref()), self.difference()).await?
         else {
             self.job.note("No schema changes");
+            if !self.args.allow.is_empty() {
+                self.job.note("--allow allowed nothing: there is no change");
+            }
             return Ok(Outcome::NoChanges);
         };
-        let migrations = self.plan(files, &history)?;
-        self.guard(&migrations, &history)?;
-        self.write(&migrations)
+        self.guard(&migrations, &history, &proofs)?;
+        self.write(&self.with_waivers(migrations))
     }
 
-    /// What the schema has and the history lacks, as the files that it takes; `None` where they agree.
-    async fn difference(&self) -> Result<Option<(History, Vec<String>)>, Stop> {
+    /// What the schema has and the history lacks; `None` where they agree.
+    async fn difference(&self) -> Result<Option<Difference>, Stop> {
         self.job.copies().await?;
         let history = self.job.history()?;
-        let server = self.job.postgres(&history).await?;
-        self.job.replay(&server, &history).await?;
-        let files = match self.job.diff(&server).await? {
-            Some(sql) => Some(self.styled(&sql, &server).await?),
-            None => None,
+        let (server, prisma) = self.job.prepared(&history).await?;
+        let Some(sql) = self.job.diff((&server, DATABASE), &prisma).await? else {
+            server.stop().await?;
+            return Ok(None);
         };
+        let files = self.styled(&sql, &server).await?;
+        let migrations = self.plan(files, &history)?;
+        let (proofs, _) = self.job.prove(&server, &migrations).await?;
         server.stop().await?;
-        Ok(files.map(|files| (history, files)))
+        Ok(Some(Difference { history, migrations, proofs }))
     }
 
     /// Prisma's script in the project's style.
@@ -116,7 +133,7 @@ impl Generate<'_> {
     }
 
     /// Refuses what destroys data or objects, unless a human consents.
-    fn guard(&self, migrations: &[Migration], history: &History) -> Result<(), Stop> {
+    fn guard(&self, migrations: &[Migration], history: &History, proofs: &[Proof]) -> Result<(), Stop> {
         let stage = self.job.context.progress.stage("guard");
         let mut findings = Vec::new();
         for (at, migration) in migrations.iter().enumerate() {
@@ -126,7 +143,8 @@ impl Generate<'_> {
             let file = (migrations.len() > 1).then(|| self.job.project.relative(&migration.path));
             let script = guard::Script { file, sql: &migration.sql };
             // Prisma wrote this text: a waiver in it would be nobody's.
-            findings.extend(guard::inspect(&script, &origin, &Waivers::Ignored)?);
+            let terms = guard::Terms { waivers: &Waivers::Ignored, proof: proofs.get(at) };
+            findings.extend(guard::inspect(&script, &origin, terms)?);
         }
         consent::apply(&mut findings, &self.consents)
             .map_err(|unmatched| Error::Usage(unmatched.to_string()))?;
@@ -157,6 +175,21 @@ impl Generate<'_> {
             consent::command(typed, findings),
             quoted.join(" ")
         )
+    }
+
+    /// The migrations with what a human let through, and why, in the files: whoever reads them later sees it. Where
+    /// nobody said why, the report says what `check` will want.
+    fn with_waivers(&self, migrations: Vec<Migration>) -> Vec<Migration> {
+        let findings = self.job.report.borrow().findings.clone();
+        let with_own = |migration: Migration| {
+            let file = self.job.project.relative(&migration.path);
+            let is_own = |finding: &&Finding| finding.file.as_deref().is_none_or(|named| named == file);
+            let own: Vec<_> = findings.iter().filter(is_own).cloned().collect();
+            without_reason(&own, &migration.name).iter().for_each(|note| self.job.note(note));
+            let sql = consent::write_waivers(&migration.sql, &own);
+            Migration { checksum: history::checksum(sql.as_bytes()), sql, ..migration }
+        };
+        migrations.into_iter().map(with_own).collect()
     }
 
     /// Writes the migrations, or says what would be written.

@@ -5,12 +5,14 @@
 
 mod account;
 mod cache;
+mod data;
 mod error;
 mod guest;
 mod install;
 mod locate;
 mod npm;
 mod pins;
+mod postmaster;
 mod server;
 mod sweep;
 mod unpack;

@@ -18,6 +18,7 @@ const ALARM: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
 pub fn render(report: &Report, settings: &GlobalArgs) -> String {
     let mut out = String::new();
     match report.outcome {
+        _ if report.shows_findings => closing(&mut out, report),
         _ if !report.gates.is_empty() => out.push_str(&gates(report, settings)),
         Outcome::RefusedStale => banner(&mut out, "STALE BRANCH", &stale(report)),
         Outcome::RefusedDestructive => {
@@ -154,6 +155,12 @@ fn destructive(report: &Report) -> String {
     let mut out = String::new();
     line(&mut out, "Nothing was written. These statements destroy data or objects:");
     out.push_str(&findings(report.refusing()));
+    let others = || report.findings.iter().filter(|one| !one.refuses() && one.severity > Severity::Info);
+    if others().next().is_some() {
+        line(&mut out, "");
+        line(&mut out, "The same migration also:");
+        out.push_str(&findings(others()));
+    }
     closing(&mut out, report);
     out
 }
@@ -161,7 +168,7 @@ fn destructive(report: &Report) -> String {
 /// The paragraph to agents, and below it, never above, the way on.
 fn closing(out: &mut String, report: &Report) {
     let notices = report.agent_notices();
-    let hint = report.hint.as_deref().unwrap_or_default();
+    let hint = report.hint.as_deref().filter(|_| report.error.is_none()).unwrap_or_default();
     for paragraph in notices.into_iter().chain([hint]).filter(|paragraph| !paragraph.is_empty()) {
         line(out, "");
         line(out, paragraph);

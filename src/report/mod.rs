@@ -6,6 +6,7 @@ pub mod gates;
 pub mod github;
 pub mod human;
 pub mod json;
+pub mod lint;
 pub mod markdown;
 pub mod progress;
 pub mod sarif;
@@ -55,6 +56,8 @@ pub struct Report {
     pub hint: Option<String>,
     /// What a person gets on standard output.
     pub result: Option<String>,
+    /// The result shows the findings already.
+    pub shows_findings: bool,
     /// The way from the repository's root to the project's, for outputs that name files from the former.
     pub prefix: Utf8PathBuf,
 }
@@ -130,6 +133,7 @@ impl Report {
             error: None,
             hint: None,
             result: None,
+            shows_findings: false,
             prefix: Utf8PathBuf::new(),
         }
     }

@@ -89,6 +89,10 @@ fn invocation(report: &Report) -> Value {
     if let Some(freshness) = report.freshness.as_ref().filter(|_| report.outcome == Outcome::RefusedStale) {
         told.push(notification("error", &freshness.summary()));
     }
+    told.extend(report.gates.iter().map(|gate| {
+        let level = if gate.outcome() == Outcome::Passed { "note" } else { "error" };
+        notification(level, &format!("gate {}: {}: {}", gate.name, gate.word(), gate.detail))
+    }));
     told.extend(report.notes.iter().map(|note| notification("note", note)));
     json!({
         "executionSuccessful": !failed,

@@ -6,6 +6,7 @@
 //!        -> lower      a statement's tree -> steps
 //!             tables, objects, rows, routines     what each family of statements does
 //!             roles                               whom a statement needs
+//!             into                                what PL/pgSQL takes out of its queries
 //!             dynamic                             EXECUTE: constant texts are read, the rest is not guessed
 //!             expressions, types, names           shared by them
 //! script -> repeat     each statement, and how it can be made repeatable
@@ -13,6 +14,7 @@
 
 mod dynamic;
 mod expressions;
+mod into;
 mod lower;
 mod names;
 mod objects;
