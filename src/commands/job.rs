@@ -133,8 +133,7 @@ impl<'a> Job<'a> {
     pub(super) async fn postgres(&self, history: &History) -> Result<Server, Stop> {
         let stage = self.context.progress.stage("postgres");
         stage.doing("looking for PostgreSQL");
-        let (extensions, roles) = history::needs::of(history)?;
-        let wanted = Wanted { major: self.project.postgres_major, extensions, roles };
+        let wanted = self.wanted(history)?;
         let (server, tool) = postgres::serve(self.context, &wanted, &stage).await?;
         let made = server.create_roles(&wanted.roles).await?;
         self.took_part(stage, vec![tool]);
@@ -142,6 +141,18 @@ impl<'a> Job<'a> {
             self.note(&format!("Roles that the history names were made for the replay: {}", made.join(", ")));
         }
         Ok(server)
+    }
+
+    /// What the project and its history want of a server.
+    fn wanted(&self, history: &History) -> Result<Wanted, Error> {
+        let (extensions, roles) = history::needs::of(history)?;
+        let Project { database_schema, schema, postgres_major, .. } = self.project;
+        let schema = database_schema.clone().or_else(|| {
+            let (named, place) = prisma::database_schema(schema, &self.context.environment)?;
+            self.note(&format!("The history is replayed in the schema {named}, which {place} names"));
+            Some(named)
+        });
+        Ok(Wanted { major: *postgres_major, extensions, roles, schema })
     }
 
     /// Applies the history to an empty database.
@@ -165,7 +176,12 @@ impl<'a> Job<'a> {
             what: "list its partitioned tables".into(),
             source,
         })?;
-        Ok(rows.iter().map(|row| Name::from_parts(&[row.get(0), row.get(1)])).collect())
+        // What is in the schema that Prisma works in is written without it.
+        let name = |schema: String, table: String| match schema == server.schema() {
+            true => Name::bare(&table),
+            false => Name::from_parts(&[schema, table]),
+        };
+        Ok(rows.iter().map(|row| name(row.get(0), row.get(1))).collect())
     }
 
     /// The majors of Prisma do not all apply migrations in the same order.
