@@ -61,7 +61,9 @@ fn an_allowance_for_something_else_is_a_usage_error() {
     let project = destructive();
     let before = project.state();
     let allowed = ["x", "--allow", "drop_column:branch.adress"];
-    run(&project.path(), &allowed).expect(64).says(&["drop_column:branch.adress", "drop_column:branch.address"]);
+    run(&project.path(), &allowed)
+        .expect(64)
+        .says(&["drop_column:branch.adress", "drop_column:branch.address"]);
     run(&project.path(), &["x", "--allow", "nonsense"]).expect(64).says(&["RULE:OBJECT"]);
     assert_eq!(project.state(), before);
 }
