@@ -64,7 +64,7 @@ pub enum Action {
     Weaken(Name, Weakening),
     /// Privileges or membership are taken away.
     Revoke(Revoke),
-    /// A setting changes: its name and value, lower case.
+    /// A setting changes: its name, lower case, and its value as it is written.
     Set(String, String),
     /// Transaction control.
     Transaction(Transaction),
