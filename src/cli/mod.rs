@@ -189,6 +189,17 @@ pub struct GlobalArgs {
     /// The directory with initdb and postgres to use, instead of searching
     #[arg(long, global = true, value_name = "DIR", env = "RUN_MIGRATION_POSTGRES_BIN")]
     pub postgres_bin: Option<Utf8PathBuf>,
+    /// A disposable server to replay the history on, instead of a temporary one: databases of the tool's own are made
+    /// there, and dropped at the end
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "RUN_MIGRATION_SERVER_URL",
+        hide_env_values = true,
+        conflicts_with = "postgres_bin"
+    )]
+    pub server_url: Option<live::Secret>,
     /// Where installed tools are kept
     #[arg(long, global = true, value_name = "DIR", env = "RUN_MIGRATION_CACHE_DIR")]
     pub cache_dir: Option<Utf8PathBuf>,
