@@ -88,7 +88,8 @@ impl Lower {
             Stmt::EmptyStmt(_) | Stmt::CommentOn(_) => return,
             // What it holds is not run.
             Stmt::Explain(explain) if !super::rows::is_run(explain) => return,
-            Stmt::CreateRule(rule) => return self.rule(rule),
+            // Its commands run whenever the relation is used from here on, as a trigger's do.
+            Stmt::CreateRule(rule) => self.rule(rule),
             Stmt::CreateFunction(_) | Stmt::CreateProcedure(_) => return self.routine(stmt),
             Stmt::Do(block) => return self.do_block(block),
             _ => {}
@@ -99,6 +100,9 @@ impl Lower {
             || self.session_statement(stmt);
         self.rows(node);
         self.calls(node);
+        if hides_calls(stmt) {
+            self.mentions(node);
+        }
         if !known && !self.in_plpgsql {
             self.select_into(node);
         }
@@ -213,6 +217,21 @@ impl Lower {
             self.push(Action::Outside("runs a program on the server".into()), copy.syntax());
         }
     }
+}
+
+/// Whether what the statement makes calls functions later, without a call that anybody sees.
+const fn hides_calls(stmt: &Stmt) -> bool {
+    matches!(
+        stmt,
+        Stmt::CreateAggregate(_)
+            | Stmt::CreateCast(_)
+            | Stmt::CreateConversion(_)
+            | Stmt::CreateLanguage(_)
+            | Stmt::CreateOperator(_)
+            | Stmt::CreateOperatorClass(_)
+            | Stmt::CreateTransform(_)
+            | Stmt::CreateType(_)
+    )
 }
 
 /// The relations that privileges on are taken away.
