@@ -4,12 +4,13 @@
 //! ```text
 //! script -> split      statements, by tokens alone
 //!        -> lower      a statement's tree -> steps
-//!             tables, objects, rows, routines     what each family of statements does
+//!             tables, objects, drops, rows, routines  each family of statements does
 //!             into                                what PL/pgSQL takes out of its queries
 //!             dynamic                             EXECUTE: constant texts are read, the rest is not guessed
 //!             expressions, types, names           shared by them
 //! ```
 
+mod drops;
 mod dynamic;
 mod expressions;
 mod into;
