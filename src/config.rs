@@ -7,6 +7,7 @@ use crate::{
     context::Context,
     finding::Finding,
     guard::{allow_list::Entry, rules},
+    style::Style,
 };
 
 /// The configuration file's name.
@@ -44,6 +45,22 @@ pub struct ConfigFile {
     /// What humans have accepted.
     #[serde(default)]
     pub allow: Vec<Entry>,
+    /// The house style.
+    #[serde(default)]
+    pub sql: SqlTable,
+}
+
+/// `[sql]`: the house style of the migrations that are made.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SqlTable {
+    /// SQL that succeeds where its objects exist already, and a second time.
+    pub idempotent: Option<bool>,
+    /// What every file begins with.
+    pub prelude: Option<String>,
+    /// Indexes on tables that existed before are made concurrently, each in a file of its own.
+    #[serde(default)]
+    pub concurrent_indexes: bool,
 }
 
 /// `[guard]`: how the guard works.
@@ -104,6 +121,8 @@ pub struct Project {
     pub guard: GuardFile,
     /// What humans have accepted.
     pub allow: Vec<Entry>,
+    /// The house style.
+    pub sql: Style,
     /// The configuration file, where there is one.
     pub config: Option<Utf8PathBuf>,
 }
@@ -175,6 +194,12 @@ impl Project {
             replay_as: file.replay_as,
             guard: file.guard,
             allow: file.allow,
+            sql: Style {
+                // Databases of LiteLLM's users that were made with `db push` meet the same migrations.
+                idempotent: file.sql.idempotent.unwrap_or(is_litellm),
+                prelude: file.sql.prelude.filter(|prelude| !prelude.trim().is_empty()),
+                concurrent_indexes: file.sql.concurrent_indexes,
+            },
             config: path.map(Utf8Path::to_owned),
             root,
         }))

@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         Err(Instead::Usage(report, settings)) => return emit::report(&report, &settings, &environment),
     };
     process::conceal(&args, "--database-url", "RUN_MIGRATION_DATABASE_URL");
+    process::conceal(&args, "--server-url", "RUN_MIGRATION_SERVER_URL");
     let settings = typed.settings.clone();
     let progress = emit::progress(&settings, &environment);
     let name = typed.command.name();

@@ -42,6 +42,8 @@ pub enum Command {
     Check(check::CheckArgs),
     /// Look for what destroys data, breaks running code or blocks tables in SQL files; needs no database
     Lint(LintArgs),
+    /// Give this branch's own migrations time stamps that sort after the base's
+    Restamp(check::BaseArgs),
     /// Make the copies of schema.prisma equal to the source
     Sync(SyncArgs),
     /// Say where a database stands: applied, pending, failed, edited, unknown migrations
@@ -65,6 +67,7 @@ impl Command {
             Self::Generate(_) => "generate",
             Self::Lint(_) => "lint",
             Self::Check(_) => "check",
+            Self::Restamp(_) => "restamp",
             Self::Sync(_) => "sync",
             Self::Status(_) => "status",
             Self::Ready(_) => "ready",
@@ -105,6 +108,11 @@ pub struct GenerateArgs {
     /// Print the SQL on standard output and write nothing; every gate still holds
     #[arg(long)]
     pub dry_run: bool,
+    /// Write SQL that succeeds where its objects exist already, and a second time; `=false` for SQL as Prisma
+    /// writes it [default: the configuration's; in LiteLLM's layout true]
+    #[arg(long, value_name = "BOOL", env = "RUN_MIGRATION_IDEMPOTENT", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true")]
+    pub idempotent: Option<bool>,
 }
 
 /// Options of the guard on its own.
@@ -121,6 +129,9 @@ pub struct LintArgs {
 /// Options of `sync`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct SyncArgs {
+    /// Which base to compare with.
+    #[command(flatten)]
+    pub base: check::BaseArgs,
     /// Change nothing: show what differs, and exit with 4 where something does
     #[arg(long)]
     pub check: bool,
@@ -178,6 +189,17 @@ pub struct GlobalArgs {
     /// The directory with initdb and postgres to use, instead of searching
     #[arg(long, global = true, value_name = "DIR", env = "RUN_MIGRATION_POSTGRES_BIN")]
     pub postgres_bin: Option<Utf8PathBuf>,
+    /// A disposable server to replay the history on, instead of a temporary one: databases of the tool's own are made
+    /// there, and dropped at the end
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "RUN_MIGRATION_SERVER_URL",
+        hide_env_values = true,
+        conflicts_with = "postgres_bin"
+    )]
+    pub server_url: Option<live::Secret>,
     /// Where installed tools are kept
     #[arg(long, global = true, value_name = "DIR", env = "RUN_MIGRATION_CACHE_DIR")]
     pub cache_dir: Option<Utf8PathBuf>,

@@ -8,6 +8,7 @@ mod generate;
 mod job;
 mod lint;
 mod ready;
+mod restamp;
 mod snapshot;
 mod status;
 mod subject;
@@ -49,6 +50,7 @@ async fn run(context: &Context, command: &Command) -> Result<Report, Error> {
         Command::Generate(args) => generate::run(context, args).await,
         Command::Lint(args) => lint::run(context, args).await,
         Command::Check(args) => check::run(context, args).await,
+        Command::Restamp(args) => restamp::run(context, args).await,
         Command::Sync(args) => sync::run(context, args).await,
         Command::Status(args) => status::run(context, args).await,
         Command::Ready(args) => ready::run(context, args).await,

@@ -3,11 +3,13 @@
 use std::{collections::HashMap, ops::Range};
 
 use super::{
-    Located, Script,
+    Located, Script, Terms,
     action::{Action, Branch, Step},
     catalog::{Catalog, History, Key, Layer, Space},
+    join,
     lines::Lines,
     name::Name,
+    proof::{self, Proof},
     rules::{BYTE_ORDER_MARK, DEFAULTS, Look, RULES, Rule, UNPARSED_SQL, UNUSED_WAIVER, Verdict},
     sql,
     waiver::{self, Waiver, Waivers},
@@ -33,7 +35,7 @@ pub(super) struct Inspection<'s> {
     uncalled: Option<Name>,
     branches: Vec<Branch>,
     statements: usize,
-    waivers: Waivers,
+    terms: Terms<'s>,
 }
 
 struct Pending {
@@ -47,7 +49,7 @@ struct Pending {
 }
 
 impl<'s> Inspection<'s> {
-    pub(super) fn new(script: &'s Script<'s>, history: &'s History) -> Self {
+    pub(super) fn new(script: &'s Script<'s>, history: &'s History, terms: Terms<'s>) -> Self {
         Self {
             script,
             lines: Lines::of(script.sql),
@@ -58,14 +60,8 @@ impl<'s> Inspection<'s> {
             uncalled: None,
             branches: Vec::new(),
             statements: 0,
-            waivers: Waivers::Ignored,
+            terms,
         }
-    }
-
-    /// With waivers that count, or do not.
-    pub(super) fn honouring(mut self, waivers: &Waivers) -> Self {
-        self.waivers = waivers.clone();
-        self
     }
 
     /// Runs it: the findings in the order of their places, and what the script leaves behind in the catalog.
@@ -80,14 +76,14 @@ impl<'s> Inspection<'s> {
             self.steps(body);
         }
         self.uncalled = None;
-        self.waive();
         let alone = self.statements < 2;
-        let mut findings: Vec<Located> = self
-            .findings
-            .into_iter()
-            .filter(|pending| !(pending.in_company && alone))
-            .map(|Pending { finding, place, .. }| Located { finding, place })
-            .collect();
+        self.findings.retain(|pending| !(pending.in_company && alone));
+        if let Some(proof) = self.terms.proof {
+            self.join(proof);
+        }
+        self.waive();
+        let located = |Pending { finding, place, .. }| Located { finding, place };
+        let mut findings: Vec<Located> = self.findings.into_iter().map(located).collect();
         findings.sort_by_key(|located| located.place.start);
         (findings, self.catalog.into_layer())
     }
@@ -97,6 +93,20 @@ impl<'s> Inspection<'s> {
             let place = 0..'\u{feff}'.len_utf8();
             let step = Step { action: Action::Leave, place: place.clone(), statement: place };
             self.found(&BYTE_ORDER_MARK, &step, Verdict::about("script"));
+        }
+    }
+
+    /// Adds what was proved.
+    fn join(&mut self, proof: &Proof) {
+        let located = |Pending { finding, place, .. }| Located { finding, place };
+        let mut found: Vec<Located> = std::mem::take(&mut self.findings).into_iter().map(located).collect();
+        join::join(&mut found, proof, self.script);
+        for Located { mut finding, place } in found {
+            if finding.created_in.is_none() {
+                finding.created_in = key_of(&finding, proof).and_then(|key| self.maker(&key));
+            }
+            let statement = place.clone();
+            self.findings.push(Pending { place, statement, finding, if_made_again: None, in_company: false });
         }
     }
 
@@ -203,7 +213,7 @@ impl<'s> Inspection<'s> {
 
     /// Lets through what the script's own waivers allow, and reports those that do not count.
     fn waive(&mut self) {
-        let Waivers::Honoured { except } = self.waivers.clone() else { return };
+        let Waivers::Honoured { except } = self.terms.waivers else { return };
         for waiver in waiver::find(self.script.sql) {
             let problem = match &waiver.meaning {
                 Err(problem) => Some(problem.clone()),
@@ -259,6 +269,17 @@ impl<'s> Inspection<'s> {
         };
         itself.or_else(table).map(str::to_owned)
     }
+}
+
+/// What only the proof tells of stands in the history, too.
+fn key_of(finding: &Finding, proof: &Proof) -> Option<Key> {
+    let is_it = |verdict: &&proof::Verdict| verdict.object == finding.object && verdict.rule == finding.rule;
+    let kind = proof.verdicts.iter().find(is_it)?.kind;
+    let mut parts = Name::split(&finding.object);
+    let member = if kind.is_member() { parts.pop() } else { None };
+    let mut name = Name::from_parts(&parts);
+    name.schema.get_or_insert_with(|| "public".into());
+    Some((Name { member, ..name }, kind.into()))
 }
 
 fn waiver_object(waiver: &Waiver) -> String {

@@ -46,6 +46,19 @@ impl MigrationName {
         Ok(Self(name))
     }
 
+    /// The name of the `at`th of several files that make one migration together, from 0: those after the first hold
+    /// an index each.
+    #[must_use]
+    pub fn part(&self, at: usize) -> Self {
+        let suffix = match at {
+            0 => return self.clone(),
+            1 => "_index".to_owned(),
+            _ => format!("_index_{at}"),
+        };
+        // All of it is ASCII.
+        Self(format!("{}{suffix}", &self.0[..self.0.len().min(MAX_BYTES - suffix.len())]))
+    }
+
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -70,12 +83,42 @@ pub fn directory_name(
     now: Timestamp,
     existing: &[String],
 ) -> Result<String, NothingSortsAfter> {
+    Ok(format!("{}_{}", stamp_after(now, existing)?, name.as_str()))
+}
+
+/// The stamp of `now`, or the first one that sorts after all of `existing`.
+fn stamp_after(now: Timestamp, existing: &[String]) -> Result<String, NothingSortsAfter> {
     let mut stamp = text(now.to_zoned(TimeZone::UTC).datetime());
     for other in existing {
         let earliest = earliest_stamp_after(other).ok_or_else(|| NothingSortsAfter(other.clone()))?;
         stamp = stamp.max(earliest);
     }
-    Ok(format!("{stamp}_{}", name.as_str()))
+    Ok(stamp)
+}
+
+/// The name of an existing migration with a new stamp in place of the one it begins with, found as in
+/// [`directory_name`]. The rest of it, whatever it holds, stays.
+///
+/// # Errors
+/// Where an existing name sorts after every possible stamp.
+pub fn restamped(name: &str, now: Timestamp, existing: &[String]) -> Result<String, NothingSortsAfter> {
+    let rest = name.trim_start_matches(|character: char| character.is_ascii_digit());
+    let stamp = stamp_after(now, existing)?;
+    Ok(if rest.is_empty() || rest.starts_with('_') {
+        format!("{stamp}{rest}")
+    } else {
+        format!("{stamp}_{rest}")
+    })
+}
+
+/// Whether `name` sorts after `other` in both orders, whatever follows their stamps.
+#[must_use]
+pub fn is_after(name: &str, other: &str) -> bool {
+    let stamp = name.get(..STAMP_DIGITS).filter(|stamp| stamp.bytes().all(|byte| byte.is_ascii_digit()));
+    match (stamp, earliest_stamp_after(other)) {
+        (Some(stamp), Some(earliest)) => stamp >= earliest.as_str(),
+        _ => false,
+    }
 }
 
 /// The smallest stamp that sorts after `other` in both orders, whatever follows it; `None` where none does.
@@ -167,6 +210,14 @@ mod tests {
     }
 
     #[test]
+    fn the_parts_of_a_migration_are_told_apart_and_stay_short_enough() {
+        let part = |name: &str, at| MigrationName::parse(name).unwrap().part(at).0;
+        assert_eq!([part("x", 0), part("x", 1), part("x", 2)], ["x", "x_index", "x_index_2"]);
+        let long = part(&"x".repeat(80), 12);
+        assert!(long.len() == 80 && long.ends_with("x_index_12"), "{long}");
+    }
+
+    #[test]
     fn the_stamp_is_now_in_utc_unless_something_is_newer() {
         for (existing, wanted) in [
             (&[][..], "20260304050607_add_widget"),
@@ -187,6 +238,22 @@ mod tests {
         ] {
             assert_eq!(made(existing).as_deref(), Ok(wanted), "{existing:?}");
         }
+    }
+
+    #[test]
+    fn a_new_stamp_keeps_the_rest_of_a_name() {
+        let now = "2026-03-04T05:06:07Z".parse().unwrap();
+        for (name, wanted) in [
+            ("20250101000000_add_a", "20260304050607_add_a"),
+            ("20250101_short", "20260304050607_short"),
+            ("20250101000000 with spaces", "20260304050607_ with spaces"),
+            ("plain", "20260304050607_plain"),
+        ] {
+            assert_eq!(restamped(name, now, &[]).as_deref(), Ok(wanted));
+        }
+        assert!(is_after("20260304050607_b", "20260304050606_z"));
+        assert!(!is_after("20260304050607_b", "20260304050607_a"), "a shared stamp is no order");
+        assert!(!is_after("plain", "20260304050607_a"));
     }
 
     #[test]

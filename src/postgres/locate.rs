@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Attempt, Installation, OLDEST_MAJOR, Source, Version, account};
+use super::{Attempt, Installation, OLDEST_MAJOR, Source, Version, Wanted, account};
 use crate::{
     context::{Context, Environment},
     process::{BaseEnvironment, Invocation, ProcessError, RunAs},
@@ -13,15 +13,14 @@ use crate::{
 /// Printing a version takes milliseconds.
 const PROBE_LIMIT: Duration = Duration::from_secs(20);
 
-/// Directories whose children may each be one version: the directory, how the children's names begin, and
-/// where the binaries are in a child.
-const VERSIONED: [(&str, &str, &str); 6] = [
-    ("/usr/lib/postgresql", "", "bin"),
-    ("/usr", "pgsql-", "bin"),
-    ("/opt/homebrew/opt", "postgresql", "bin"),
-    ("/usr/local/opt", "postgresql", "bin"),
-    ("/home/linuxbrew/.linuxbrew/opt", "postgresql", "bin"),
-    ("/Applications/Postgres.app/Contents/Versions", "", "bin"),
+/// Directories whose children may each be one version, and how the children's names begin.
+const VERSIONED: [(&str, &str); 6] = [
+    ("/usr/lib/postgresql", ""),
+    ("/usr", "pgsql-"),
+    ("/opt/homebrew/opt", "postgresql"),
+    ("/usr/local/opt", "postgresql"),
+    ("/home/linuxbrew/.linuxbrew/opt", "postgresql"),
+    ("/Applications/Postgres.app/Contents/Versions", ""),
 ];
 
 /// The directories where a system may keep PostgreSQL: those on the PATH, then the usual ones, newest first.
@@ -29,12 +28,13 @@ const VERSIONED: [(&str, &str, &str); 6] = [
 pub(super) fn system_directories(environment: &Environment) -> Vec<Utf8PathBuf> {
     let path = environment.get_os("PATH").unwrap_or_default();
     let on_path = std::env::split_paths(path).filter_map(|directory| {
-        let directory = Utf8PathBuf::from_path_buf(directory).ok()?;
+        // A relative entry means the directory that the user stands in: nobody's PostgreSQL lives there.
+        let directory = Utf8PathBuf::from_path_buf(directory).ok().filter(|path| path.is_absolute())?;
         let postgres = directory.join("postgres").canonicalize_utf8().ok()?;
         let resolved = postgres.parent()?;
         Some(if resolved.join("initdb").exists() { resolved.to_owned() } else { directory })
     });
-    let usual = VERSIONED.into_iter().flat_map(|(parent, prefix, bin)| versions(parent.into(), prefix, bin));
+    let usual = VERSIONED.into_iter().flat_map(|(parent, prefix)| versions(parent.into(), prefix));
     let mut found = Vec::new();
     for directory in on_path.chain(usual) {
         if !found.contains(&directory) {
@@ -44,13 +44,13 @@ pub(super) fn system_directories(environment: &Environment) -> Vec<Utf8PathBuf> 
     found
 }
 
-fn versions(parent: &Utf8Path, prefix: &str, bin: &str) -> Vec<Utf8PathBuf> {
+fn versions(parent: &Utf8Path, prefix: &str) -> Vec<Utf8PathBuf> {
     let Ok(entries) = parent.read_dir_utf8() else { return Vec::new() };
     let mut found: Vec<(u32, Utf8PathBuf)> = entries
         .flatten()
         .filter(|entry| entry.file_name().starts_with(prefix))
         .filter_map(|entry| {
-            let bin = entry.path().join(bin);
+            let bin = entry.path().join("bin");
             let version = leading_number(entry.file_name().trim_start_matches(|c: char| !c.is_ascii_digit()));
             Some((version, bin.canonicalize_utf8().ok()?))
         })
@@ -64,7 +64,7 @@ fn versions(parent: &Utf8Path, prefix: &str, bin: &str) -> Vec<Utf8PathBuf> {
 pub(super) struct Search<'a> {
     pub(super) context: &'a Context,
     pub(super) accounts: &'a [RunAs],
-    pub(super) major: Option<u32>,
+    pub(super) wanted: &'a Wanted,
 }
 
 impl Search<'_> {
@@ -82,7 +82,7 @@ impl Search<'_> {
         }
         for run_as in self.accounts {
             match self.probe(bin, run_as).await {
-                Ok(version) => match self.unsuitable(&version) {
+                Ok(version) => match self.unsuitable(bin, run_as, &version).await {
                     Some(why) => {
                         reject(format!("{bin} (PostgreSQL {})", version.number), why);
                         return None;
@@ -98,12 +98,34 @@ impl Search<'_> {
         None
     }
 
-    fn unsuitable(&self, version: &Version) -> Option<String> {
-        match self.major {
+    async fn unsuitable(&self, bin: &Utf8Path, run_as: &RunAs, version: &Version) -> Option<String> {
+        match self.wanted.major {
             Some(major) if version.major != major => Some(format!("the project requires {major}")),
             _ if version.major < OLDEST_MAJOR => Some(format!("older than {OLDEST_MAJOR}")),
-            _ => None,
+            _ => self.lacking(bin, run_as).await,
         }
+    }
+
+    /// The first wanted extension that this PostgreSQL does not have.
+    async fn lacking(&self, bin: &Utf8Path, run_as: &RunAs) -> Option<String> {
+        if self.wanted.extensions.is_empty() {
+            return None;
+        }
+        let Some(share) = self.share(bin, run_as).await else {
+            return Some("initdb --show does not say where its extensions are".into());
+        };
+        let has = |name: &str| share.join("extension").join(format!("{name}.control")).exists();
+        self.wanted.extensions.iter().find(|wish| !has(&wish.name)).map(|wish| lacks(&wish.name))
+    }
+
+    /// Where the shared files of this PostgreSQL are, which it finds relative to its programs.
+    async fn share(&self, bin: &Utf8Path, run_as: &RunAs) -> Option<Utf8PathBuf> {
+        // Nothing is made in the directory, but without one it does not answer.
+        let question =
+            command(&bin.join("initdb"), run_as).args(["--show", "-D", "/nonexistent", "--no-locale"]);
+        let answer = self.context.processes.run(question.timeout(PROBE_LIMIT)).await.ok()?;
+        let text = answer.stderr_text();
+        text.lines().find_map(|line| line.strip_prefix("share_path=")).map(Utf8PathBuf::from)
     }
 
     /// Has both programs say their version as the user who is to run them. That proves in one go that the path
@@ -136,6 +158,11 @@ impl Search<'_> {
         let text = answer.stdout_text();
         parse_version(&text).ok_or_else(|| format!("{name} --version said {:?}", text.trim()))
     }
+}
+
+/// Why a PostgreSQL without the extension does not serve.
+pub(super) fn lacks(extension: &str) -> String {
+    format!("it lacks the extension {extension}")
 }
 
 /// A program of PostgreSQL, with nothing of the caller's environment, whose PG* variables would mislead it.

@@ -1,65 +1,24 @@
 //! The server itself: made, started, asked, stopped.
 
-use std::time::{Duration, Instant};
+use std::{sync::Mutex, time::Duration};
 
-use camino::{Utf8Path, Utf8PathBuf};
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
+use camino::Utf8Path;
+use tokio_postgres::Client;
+
+use super::{
+    Error, Installation, Wanted, Wish,
+    data::initdb,
+    guest::Guest,
+    postmaster::{PORT, Postmaster, connect},
+    workdir::WorkDirectory,
 };
-use tokio::process::Child;
-use tokio_postgres::{Client, Config, NoTls};
-
-use super::{Error, Installation, error::describe, locate::command, workdir::WorkDirectory};
-use crate::{config::ReplayAs, context::Context, process::Finished, redact::redact};
-
-/// Names the socket's file and nothing else, for the server listens on no port. A client that overlooks the
-/// socket's path and tries TCP meets a port where nobody ever listens, not a developer's own server on 5432.
-const PORT: u16 = 1;
-
-/// The socket's file for [`PORT`].
-pub(super) const SOCKET_NAME: &str = ".s.PGSQL.1";
+use crate::{config::ReplayAs, context::Context, report::Tool};
 
 /// The bootstrap superuser.
-const SUPERUSER: &str = "postgres";
+pub(super) const SUPERUSER: &str = "postgres";
 
 /// The plain role that owns the databases.
 const OWNER: &str = "run_migration";
-
-/// How often readiness is tried. A try costs microseconds, so the wait is as short as the start.
-const POLL: Duration = Duration::from_millis(1);
-
-/// How long a server may take to leave at once.
-const LEAVE: Duration = Duration::from_secs(10);
-
-/// How much of the server's log a message shows.
-const LOG_TAIL: usize = 2000;
-
-/// Settings for a server whose data nobody will ever need again.
-const SETTINGS: [&str; 20] = [
-    "listen_addresses=",
-    "port=1",
-    "fsync=off",
-    "synchronous_commit=off",
-    "full_page_writes=off",
-    "autovacuum=off",
-    "wal_level=minimal",
-    "max_wal_senders=0",
-    "shared_buffers=16MB",
-    "max_connections=20",
-    // A whole baseline of a large schema is one transaction.
-    "max_locks_per_transaction=1024",
-    "max_logical_replication_workers=0",
-    "max_parallel_workers=0",
-    "jit=off",
-    "ssl=off",
-    "logging_collector=off",
-    "log_destination=stderr",
-    // A migration that raises warnings in a loop must not fill the disk.
-    "log_min_messages=log",
-    "log_min_error_statement=panic",
-    "restart_after_crash=off",
-];
 
 /// Who a client is on the temporary server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,18 +49,47 @@ impl From<ReplayAs> for Role {
     }
 }
 
-/// A running temporary server. Nobody but its own user can reach it: its only door is a socket in a private
-/// directory. [`Server::stop`] ends it in order; dropped or killed, it goes all the same.
+/// A running temporary server, or our part of the user's. Nobody but its own user can reach one of ours: its only
+/// door is a socket in a private directory. [`Server::stop`] ends it in order; dropped or killed, it goes all the
+/// same.
 #[derive(Debug)]
 pub struct Server {
-    postmaster: Postmaster,
+    place: Place,
     admin: Client,
     major: u32,
     /// How long one answer may take.
     limit: Duration,
+    /// The roles that were made for the history.
+    roles: Mutex<Vec<String>>,
+}
+
+/// Whose server it is.
+#[derive(Debug)]
+enum Place {
+    Ours(Box<Postmaster>),
+    Theirs(Box<Guest>),
 }
 
 impl Server {
+    /// Goes to the server of the user's that `url` names, and what a report says of it.
+    ///
+    /// # Errors
+    /// Where it cannot be reached, lacks what is wanted, or lets us make no database.
+    pub(super) async fn join(context: &Context, url: &str, wanted: &Wanted) -> Result<(Self, Tool), Error> {
+        let (guest, admin, about) = Guest::join(context, url, wanted).await?;
+        let path = guest.place().to_owned();
+        let why = "the server of --server-url".to_owned();
+        let limit = context.settings.step_timeout();
+        let server = Self {
+            place: Place::Theirs(Box::new(guest)),
+            admin,
+            major: about.major,
+            limit,
+            roles: Mutex::default(),
+        };
+        Ok((server, Tool { role: "postgres", version: about.version, path, why }))
+    }
+
     /// Makes a fresh data directory and starts a server on it. The time limit of each step is the one of
     /// `--timeout`.
     ///
@@ -109,11 +97,17 @@ impl Server {
     /// Where no directory will do, `initdb` fails, or the server does not come up; with the end of its log.
     pub async fn start(context: &Context, installation: &Installation) -> Result<Self, Error> {
         let directory = WorkDirectory::create(context, &installation.run_as).await?;
-        initdb(context, installation, &directory).await?;
+        let directory = initdb(context, installation, directory).await?;
         let mut postmaster = Postmaster::spawn(context, installation, directory)?;
         let limit = context.settings.step_timeout();
         let admin = postmaster.ready(limit).await?;
-        let server = Self { postmaster, admin, major: installation.version.major, limit };
+        let server = Self {
+            place: Place::Ours(Box::new(postmaster)),
+            admin,
+            major: installation.version.major,
+            limit,
+            roles: Mutex::default(),
+        };
         server.execute("create its role", &format!("CREATE ROLE {OWNER} LOGIN")).await?;
         Ok(server)
     }
@@ -123,6 +117,16 @@ impl Server {
     /// # Errors
     /// Where there is one of that name, or the disk is full.
     pub async fn create_database(&self, name: &str, role: Role) -> Result<(), Error> {
+        if let Place::Theirs(guest) = &self.place {
+            let name = guest.name_of(name);
+            guest.made(&name);
+            // What the user's template holds is not what migrations begin with.
+            let statement = format!(
+                "CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'",
+                quote(&name)
+            );
+            return self.execute("create a database", &statement).await;
+        }
         let statement = format!("CREATE DATABASE {} OWNER {}", quote(name), role.name());
         self.execute("create a database", &statement).await?;
         if self.major < 15 && role == Role::Owner {
@@ -131,7 +135,19 @@ impl Server {
             let statement = format!("ALTER SCHEMA public OWNER TO {OWNER}");
             self.within_limit("hand over a schema", database.batch_execute(&statement)).await?;
         }
-        Ok(())
+        self.open_schema(name).await
+    }
+
+    /// Lets the history's roles own what is in the schema, as every role could up to 14.
+    async fn open_schema(&self, database: &str) -> Result<(), Error> {
+        let roles = self.roles.lock().map(|roles| roles.clone()).unwrap_or_default();
+        if roles.is_empty() {
+            return Ok(());
+        }
+        let client = self.connect(database, Role::Superuser).await?;
+        let roles: Vec<_> = roles.iter().map(|role| quote(role)).collect();
+        let statement = format!("GRANT USAGE, CREATE ON SCHEMA public TO {}", roles.join(", "));
+        self.within_limit("open a schema", client.batch_execute(&statement)).await
     }
 
     /// Makes the database `name` a copy of `template`, which nobody may be connected to, with the same owner.
@@ -139,6 +155,10 @@ impl Server {
     /// # Errors
     /// Where somebody is connected to `template`, there is one called `name`, or the disk is full.
     pub async fn clone_database(&self, template: &str, name: &str) -> Result<(), Error> {
+        let (template, name) = (&*self.name_of(template), &*self.name_of(name));
+        if let Place::Theirs(guest) = &self.place {
+            guest.made(name);
+        }
         let owner = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = $1";
         let what = || format!("copy the database {template}");
         let row = self.within_limit(&what(), self.admin.query_one(owner, &[&template])).await?;
@@ -158,25 +178,74 @@ impl Server {
     /// # Errors
     /// Where the database does not exist or the server is gone.
     pub async fn connect(&self, database: &str, role: Role) -> Result<Client, Error> {
-        let connection = connect(self.postmaster.directory(), database, role);
-        self.within_limit(&format!("open the database {database}"), connection).await
+        match &self.place {
+            Place::Theirs(guest) => guest.connect(database).await,
+            Place::Ours(postmaster) => {
+                let connection = connect(postmaster.directory(), database, role);
+                self.within_limit(&format!("open the database {database}"), connection).await
+            }
+        }
+    }
+
+    /// What the database is called on the server.
+    fn name_of(&self, database: &str) -> String {
+        match &self.place {
+            Place::Ours(_) => database.to_owned(),
+            Place::Theirs(guest) => guest.name_of(database),
+        }
     }
 
     /// The URL of a database in Prisma's dialect. It leads nowhere for clients that do not know `host=`.
     #[must_use]
     pub fn prisma_url(&self, database: &str, role: Role) -> String {
-        format!(
-            "postgresql://{}@localhost:{PORT}/{}?host={}",
-            role.name(),
-            percent_encode(database),
-            percent_encode(self.postmaster.directory().as_str())
-        )
+        match &self.place {
+            Place::Theirs(guest) => guest.prisma_url(database),
+            Place::Ours(postmaster) => format!(
+                "postgresql://{}@localhost:{PORT}/{}?host={}",
+                role.name(),
+                percent_encode(database),
+                percent_encode(postmaster.directory().as_str())
+            ),
+        }
     }
 
-    /// The directory of the server's socket.
+    /// A private directory that goes with the server; that of its socket, where it is ours.
     #[must_use]
     pub fn socket_directory(&self) -> &Utf8Path {
-        self.postmaster.directory()
+        match &self.place {
+            Place::Ours(postmaster) => postmaster.directory(),
+            Place::Theirs(guest) => guest.directory(),
+        }
+    }
+
+    /// Makes the roles that the history names and that are not there, without login; their names. The owner may
+    /// hand objects to them. On the user's server no role is made.
+    ///
+    /// # Errors
+    /// Where one is missing on the user's server.
+    pub async fn create_roles(&self, wanted: &[Wish]) -> Result<Vec<String>, Error> {
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let question = self.admin.query("SELECT rolname::text FROM pg_catalog.pg_roles", &[]);
+        let there: Vec<String> =
+            self.within_limit("list its roles", question).await?.iter().map(|row| row.get(0)).collect();
+        // What begins with pg_ is PostgreSQL's own, or a mistake that it will tell itself.
+        let missing = |wish: &&Wish| !there.contains(&wish.name) && !wish.name.starts_with("pg_");
+        let mut made = Vec::new();
+        for wish in wanted.iter().filter(missing) {
+            if let Place::Theirs(guest) = &self.place {
+                return Err(Error::Role { wish: Box::new(wish.clone()), place: guest.place().to_owned() });
+            }
+            let name = quote(&wish.name);
+            let statement = format!("CREATE ROLE {name} NOLOGIN; GRANT {name} TO {OWNER} WITH ADMIN OPTION");
+            self.execute("create a role", &statement).await?;
+            made.push(wish.name.clone());
+        }
+        if let Ok(mut roles) = self.roles.lock() {
+            roles.extend(made.iter().cloned());
+        }
+        Ok(made)
     }
 
     /// Ends the server at once and removes its files.
@@ -184,8 +253,18 @@ impl Server {
     /// # Errors
     /// Where it does not leave, or its files cannot be removed. Both are tried again when the tool ends.
     pub async fn stop(self) -> Result<(), Error> {
+        match &self.place {
+            Place::Theirs(guest) => {
+                let what = "drop the databases of this run";
+                return self.within_limit(what, guest.leave(&self.admin)).await;
+            }
+            Place::Ours(_) => {}
+        }
         drop(self.admin);
-        self.postmaster.stop().await
+        match self.place {
+            Place::Ours(postmaster) => postmaster.stop().await,
+            Place::Theirs(_) => Ok(()),
+        }
     }
 
     async fn execute(&self, what: &str, statement: &str) -> Result<(), Error> {
@@ -204,164 +283,8 @@ impl Server {
     }
 }
 
-async fn initdb(
-    context: &Context,
-    installation: &Installation,
-    directory: &WorkDirectory,
-) -> Result<(), Error> {
-    let mut invocation = command(&installation.bin.join("initdb"), &installation.run_as)
-        .args(["-D", data(directory.path()).as_str(), "-U", SUPERUSER, "-A", "trust", "-E", "UTF8"])
-        .args(["--no-locale", "--no-sync", "--wal-segsize=1"])
-        .timeout(context.settings.step_timeout());
-    if installation.version.major >= 18 {
-        // The default since 18, of no use to data that lives for seconds.
-        invocation = invocation.arg("--no-data-checksums");
-    }
-    let finished = context.processes.run(invocation).await?;
-    if finished.success() {
-        return Ok(());
-    }
-    Err(Error::Initdb { ended: finished.ended(), message: last_words(&finished) })
-}
-
-fn last_words(finished: &Finished) -> String {
-    match finished.stderr_text() {
-        text if text.is_empty() => tail(finished.stdout_text().trim()),
-        text => tail(&text),
-    }
-}
-
-/// The server's process and its directory.
-#[derive(Debug)]
-struct Postmaster {
-    child: Child,
-    /// `None` once it is removed.
-    directory: Option<WorkDirectory>,
-    path: Utf8PathBuf,
-}
-
-impl Postmaster {
-    fn spawn(
-        context: &Context,
-        installation: &Installation,
-        directory: WorkDirectory,
-    ) -> Result<Self, Error> {
-        let path = directory.path().to_owned();
-        let mut invocation = command(&installation.bin.join("postgres"), &installation.run_as)
-            .args(["-D", data(&path).as_str(), "-k", &quote(path.as_str())])
-            .output_to(&log(&path));
-        for setting in SETTINGS {
-            invocation = invocation.args(["-c", setting]);
-        }
-        let child = context.processes.spawn(&invocation)?;
-        Ok(Self { child, directory: Some(directory), path })
-    }
-
-    fn directory(&self) -> &Utf8Path {
-        &self.path
-    }
-
-    /// Connects as soon as the server lets anybody in.
-    async fn ready(&mut self, limit: Duration) -> Result<Client, Error> {
-        let started = Instant::now();
-        loop {
-            let attempt = connect(&self.path, "postgres", Role::Superuser);
-            let last = match tokio::time::timeout(limit.saturating_sub(started.elapsed()), attempt).await {
-                Ok(Ok(client)) => return Ok(client),
-                Ok(Err(error)) => describe(&error),
-                Err(_) => "it accepts connections but does not answer".into(),
-            };
-            if let Ok(Some(status)) = self.child.try_wait() {
-                return Err(Error::Start { ended: status.to_string(), log: self.log_tail() });
-            }
-            if started.elapsed() >= limit {
-                return Err(Error::NotReady { after: limit, last, log: self.log_tail() });
-            }
-            tokio::time::sleep(POLL).await;
-        }
-    }
-
-    fn log_tail(&self) -> String {
-        let log = std::fs::read(log(&self.path)).unwrap_or_default();
-        tail(&redact(String::from_utf8_lossy(&log).trim()))
-    }
-
-    async fn stop(mut self) -> Result<(), Error> {
-        self.quit();
-        let left = tokio::time::timeout(LEAVE, self.child.wait()).await;
-        let failed = |source| Error::File { path: self.path.clone(), source };
-        left.map_err(|_| failed(std::io::Error::other("the server there does not end")))?.map_err(failed)?;
-        match self.directory.take() {
-            Some(directory) => directory.remove().map_err(failed),
-            None => Ok(()),
-        }
-    }
-
-    /// SIGQUIT: the server leaves at once, and unlike after SIGKILL no shared memory stays behind.
-    fn quit(&self) {
-        if let Some(pid) = self.child.id().and_then(|id| i32::try_from(id).ok()) {
-            let _ = kill(Pid::from_raw(pid), Signal::SIGQUIT);
-        }
-    }
-}
-
-impl Drop for Postmaster {
-    /// The backstop for errors and panics. It waits a moment, because files that a live server still writes
-    /// cannot be removed.
-    fn drop(&mut self) {
-        if self.directory.is_none() {
-            return;
-        }
-        self.quit();
-        let started = Instant::now();
-        while matches!(self.child.try_wait(), Ok(None)) && started.elapsed() < Duration::from_secs(1) {
-            std::thread::sleep(POLL);
-        }
-    }
-}
-
-async fn connect(directory: &Utf8Path, database: &str, role: Role) -> Result<Client, tokio_postgres::Error> {
-    let (client, connection) = Config::new()
-        .host_path(directory)
-        .port(PORT)
-        .user(role.name())
-        .dbname(database)
-        .application_name("run-migration")
-        // As Prisma connects: a schema that is called like the role is nothing special.
-        .options("-c search_path=\"public\"")
-        .connect(NoTls)
-        .await?;
-    // Whoever uses the client learns of a broken connection from its own next call.
-    tokio::spawn(async move {
-        let _ = connection.await;
-    });
-    Ok(client)
-}
-
-/// The reaper knows this place, too: it ends the server whose `postmaster.pid` is there.
-fn data(directory: &Utf8Path) -> Utf8PathBuf {
-    directory.join("data")
-}
-
-fn log(directory: &Utf8Path) -> Utf8PathBuf {
-    directory.join("log")
-}
-
-/// The end of a text, from the beginning of a line.
-fn tail(text: &str) -> String {
-    let mut start = text.len().saturating_sub(LOG_TAIL);
-    while !text.is_char_boundary(start) {
-        start += 1;
-    }
-    let end = &text[start..];
-    match end.find('\n') {
-        Some(line) if start > 0 => end[line + 1..].to_owned(),
-        _ => end.to_owned(),
-    }
-}
-
 /// As an identifier in SQL, and as one directory in a list of them.
-fn quote(identifier: &str) -> String {
+pub(super) fn quote(identifier: &str) -> String {
     format!("\"{}\"", identifier.replace('"', "\"\""))
 }
 

@@ -34,8 +34,8 @@ pub struct Report {
     pub command: &'static str,
     /// How it ended.
     pub outcome: Outcome,
-    /// The migration that was made, or would have been.
-    pub migration: Option<Migration>,
+    /// The migrations that were made, or would have been, in the order in which they are applied.
+    pub migrations: Vec<Migration>,
     /// Everything that the checks found, allowed ones included.
     pub findings: Vec<Finding>,
     /// What became of each gate; empty for commands without gates.
@@ -122,7 +122,7 @@ impl Report {
         Self {
             command,
             outcome,
-            migration: None,
+            migrations: Vec::new(),
             findings: Vec::new(),
             gates: Vec::new(),
             freshness: None,

@@ -205,3 +205,26 @@ fn the_deleted_migration_of_a_real_release_is_named() {
     finds(&project, 4, "migration_deleted", "20260311180521_schema_sync");
     check(&project, &[]).expect(4).says(&["git checkout", "20260311180521_schema_sync"]);
 }
+
+#[test]
+fn migrations_that_sort_before_the_base_get_new_stamps() {
+    let project = whole();
+    for name in ["20260101000000_first", "20260101000000_second"] {
+        project.write(&format!("{LITELLM_MIGRATIONS}/{name}/migration.sql"), "-- x\n");
+    }
+    finds(&project, 0, "migration_out_of_order", "20260101000000_first");
+    let before = project.migrations();
+    let ended = run(&project.path(), &["restamp"]).expect(0);
+    assert!(ended.stdout.contains("20260101000000_first -> "), "{}", ended.stdout);
+    let (findings, _) = verdicts(&check(&project, &["--strict-order"]).expect(0));
+    assert!(findings.is_empty(), "{findings:?}");
+    let after = project.migrations();
+    assert_eq!(after.len(), before.len());
+    assert!(
+        after[after.len() - 2].ends_with("_first") && after[after.len() - 1].ends_with("_second"),
+        "{after:?}"
+    );
+    let state = project.state();
+    run(&project.path(), &["restamp"]).expect(0).says(&["Nothing to do"]);
+    assert_eq!(project.state(), state);
+}

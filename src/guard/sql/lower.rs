@@ -77,6 +77,7 @@ impl Lower {
         self.within(&node, |this| {
             let is_nested = this.source.depth() > 0;
             this.push(Action::Statement(Statement { alone: alone(stmt), is_nested }), &node);
+            this.roles(stmt);
             this.family(stmt);
         });
     }

@@ -6,8 +6,10 @@
 //!        -> lower      a statement's tree -> steps
 //!             tables, objects, drops, rows, routines  each family of statements does
 //!             into                                what PL/pgSQL takes out of its queries
+//!             roles                               whom a statement needs
 //!             dynamic                             EXECUTE: constant texts are read, the rest is not guessed
 //!             expressions, types, names           shared by them
+//! script -> repeat     each statement, and how it can be made repeatable
 //! ```
 
 mod drops;
@@ -17,6 +19,8 @@ mod into;
 mod lower;
 mod names;
 mod objects;
+pub mod repeat;
+mod roles;
 mod routines;
 mod rows;
 mod selective;

@@ -21,7 +21,7 @@ use run_migration::{
 };
 use tokio_postgres::{Client, NoTls};
 
-use super::run::hermetic;
+use super::{packages::program, run::hermetic};
 
 /// Every role's password: each character of it that means something in a URL.
 pub const PASSWORD: &str = "hunter2/%@:?#&=+ ";
@@ -182,8 +182,9 @@ fn certificates(directory: &Utf8Path, run_as: &RunAs) -> Utf8PathBuf {
 }
 
 fn openssl(directory: &Utf8Path, first: &[&str], more: &[&str]) {
-    let output = hermetic("openssl", directory.as_std_path()).args(first).args(more).output();
-    let output = output.expect("openssl is needed: install the package openssl");
+    let output =
+        hermetic(program("openssl", "openssl"), directory.as_std_path()).args(first).args(more).output();
+    let output = output.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -224,13 +225,12 @@ impl Server {
         log.lines().filter_map(|line| line.strip_prefix(&mark)).map(ToOwned::to_owned).collect()
     }
 
-    /// Runs `program` as the server's account until the value is dropped.
-    fn spawn(&self, program: &str, args: &[&str], log: &Utf8Path) -> tokio::process::Child {
+    /// Runs PgBouncer as the server's account.
+    fn pgbouncer(&self, configuration: &Utf8Path, log: &Utf8Path) -> tokio::process::Child {
+        let program = program("pgbouncer", "pgbouncer");
         let invocation =
-            Invocation::new(program, "/").args(args).output_to(log).run_as(&self.installation.run_as);
-        self.context.processes.spawn(&invocation).unwrap_or_else(|error| {
-            panic!("{error}: these tests need {program}; install the Debian package of that name")
-        })
+            Invocation::new(program, "/").arg(configuration).output_to(log).run_as(&self.installation.run_as);
+        self.context.processes.spawn(&invocation).unwrap()
     }
 }
 
@@ -304,7 +304,7 @@ impl Bouncer {
         let file = directory.join("pgbouncer.ini");
         std::fs::write(&file, format!("{databases}[pgbouncer]\n{settings}")).unwrap();
         let log = directory.join("log");
-        let child = server.spawn("pgbouncer", &[file.as_str()], &log);
+        let child = server.pgbouncer(&file, &log);
         for _ in 0..200 {
             if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
                 return Self { port, certificate: server.socket.join("own.crt"), child };

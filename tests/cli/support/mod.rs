@@ -1,8 +1,10 @@
 //! Running the tool as a user would, without anything of this machine's user.
 
+pub mod catalog;
 pub mod corpus;
 pub mod git;
 pub mod live;
+pub mod packages;
 pub mod postgres;
 pub mod prisma;
 pub mod project;
