@@ -15,7 +15,7 @@ fn main() -> ExitCode {
     emit::no_backtraces();
     let args: Vec<_> = std::env::args_os().collect();
     let environment = Environment::read();
-    let typed = match parse(args.iter().cloned()) {
+    let typed = match parse(args.iter().cloned(), &environment) {
         Ok(typed) => typed,
         Err(Instead::Text(text)) => return emit::text(&text),
         Err(Instead::Usage(report, settings)) => return emit::report(&report, &settings, &environment),

@@ -8,7 +8,7 @@ pub mod parse;
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::guard::consent::Allowance;
+use crate::{guard::consent::Allowance, history::name::MigrationName};
 
 /// Generates and checks Prisma migrations for PostgreSQL.
 ///
@@ -86,10 +86,11 @@ impl Command {
 
 /// Options of the main job.
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Of the main job")]
 pub struct GenerateArgs {
     /// What the migration is called: letters, digits and _ (spaces and hyphens become _); derived from the
     /// change where it is left out
-    pub name: Option<String>,
+    pub name: Option<MigrationName>,
     /// Which base to compare with.
     #[command(flatten)]
     pub base: check::BaseArgs,

@@ -347,10 +347,13 @@ pub(super) fn freshness_request(
 ) -> Result<freshness::Request, Error> {
     let paths = project.copies.iter().chain([&project.schema, &project.migrations]);
     Ok(freshness::Request {
-        base_branch: parsed(base.base_branch.as_deref())?,
+        base_branch: base.base_branch.clone(),
         default_branch: parsed(project.base_branch.as_deref())?,
-        base_ref: parsed(base.base_ref.as_deref())?,
-        remote: parsed(base.remote.as_deref().or(project.remote.as_deref()))?,
+        base_ref: base.base_ref.clone(),
+        remote: match &base.remote {
+            Some(remote) => Some(remote.clone()),
+            None => parsed(project.remote.as_deref())?,
+        },
         paths: paths.cloned().collect(),
         github: freshness::GitHub::from_environment(&context.environment),
     })
