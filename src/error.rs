@@ -85,9 +85,6 @@ pub enum Error {
     /// Reading the catalog that a database should have.
     #[error(transparent)]
     Snapshot(#[from] crate::live::snapshot::SnapshotError),
-    /// Proving what a migration does.
-    #[error(transparent)]
-    Proof(#[from] crate::guard::proof::ProofError),
     /// Reading or writing a file; the text names it.
     #[error(transparent)]
     File(#[from] std::io::Error),
@@ -119,6 +116,7 @@ impl Error {
     pub const fn outcome(&self) -> Outcome {
         match self {
             Self::Usage(_) | Self::Name(_) | Self::Rename(_) => Outcome::UsageError,
+            Self::Config(error) if error.is_usage() => Outcome::UsageError,
             _ => Outcome::Failed,
         }
     }
@@ -149,7 +147,6 @@ impl Error {
                     .into(),
             ),
             Self::Replay(error) => error.hint(),
-            Self::Proof(error) => error.hint(),
             Self::Url(error) => error.hint(),
             Self::Database(error) => error.hint(),
             Self::Expected(error) => error.hint(),

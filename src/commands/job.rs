@@ -48,7 +48,8 @@ pub(super) struct Job<'a> {
 
 impl<'a> Job<'a> {
     pub(super) fn new(context: &'a Context, project: &'a Project, command: &'static str) -> Self {
-        let report = Report { prefix: project.prefix(), ..Report::new(command, Outcome::Passed) };
+        let notes = project.notes.clone();
+        let report = Report { prefix: project.prefix(), notes, ..Report::new(command, Outcome::Passed) };
         Self { context, project, report: RefCell::new(report) }
     }
 
@@ -160,6 +161,7 @@ impl<'a> Job<'a> {
         let stage = self.context.progress.stage("replay");
         self.warn_of_the_order(history);
         server.create_database(DATABASE, self.role()).await?;
+        self.project.external()?.prepare(self.target(server, DATABASE)).await?;
         stage.steps(history.migrations.len());
         replay::replay(history, self.target(server, DATABASE), |migration| stage.step(&migration.name))
             .await?;
@@ -233,6 +235,7 @@ impl<'a> Job<'a> {
 
     /// The server with the history in it, and Prisma: neither waits for the other.
     pub(super) async fn prepared(&self, history: &History) -> Result<(Server, Toolchain), Stop> {
+        prisma::check_schema(&self.project.schema)?;
         let server = async {
             let server = self.postgres(history).await?;
             self.replay(&server, history).await?;
@@ -257,6 +260,7 @@ impl<'a> Job<'a> {
             schema: &self.project.schema,
             work_dir: Utf8Path::from_path(work.path()).unwrap_or(server.socket_directory()),
             timeout: settings.step_timeout(),
+            config: self.project.prisma_config.as_ref(),
         };
         let diff = prisma::diff(processes, toolchain, &question).await?;
         toolchain.notes().iter().for_each(|note| self.note(note));
@@ -345,7 +349,13 @@ pub(super) fn freshness_request(
     base: &BaseArgs,
     project: &Project,
 ) -> Result<freshness::Request, Error> {
-    let paths = project.copies.iter().chain([&project.schema, &project.migrations]);
+    let base_directory = project.config.as_deref().and_then(Utf8Path::parent).unwrap_or(&project.root);
+    let scripts = [&project.external.setup, &project.external.before].into_iter().flatten();
+    let paths = project.copies.iter().chain([&project.schema, &project.migrations]).cloned();
+    let paths = paths
+        .chain(scripts.map(|script| base_directory.join(script)))
+        .chain(project.config.clone())
+        .chain(project.prisma_config.as_ref().map(|config| config.path.clone()));
     Ok(freshness::Request {
         base_branch: base.base_branch.clone(),
         default_branch: parsed(project.base_branch.as_deref())?,
@@ -354,7 +364,8 @@ pub(super) fn freshness_request(
             Some(remote) => Some(remote.clone()),
             None => parsed(project.remote.as_deref())?,
         },
-        paths: paths.cloned().collect(),
+        paths: paths.collect(),
+        policy: project.freshness,
         github: freshness::GitHub::from_environment(&context.environment),
     })
 }

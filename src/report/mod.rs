@@ -10,6 +10,7 @@ pub mod lint;
 pub mod markdown;
 pub mod progress;
 pub mod sarif;
+mod several;
 
 use std::time::Duration;
 
