@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::{
     Located, Script,
     name::Name,
-    proof::{Proof, Settled, Verdict},
+    proof::{Proof, Settled, Standing, Verdict},
     sql::UNKNOWN,
 };
 use crate::{
@@ -78,7 +78,7 @@ impl<'a> Join<'a> {
             if are_one_topic(settled.rule, finding.rule)
                 && self.names.are_one(&finding.object, &settled.object)
             {
-                finding.severity = finding.severity.min(settled.at_most);
+                finding.severity = settled.mitigated(finding.severity);
                 finding.proof.push(settled.proof.clone());
             }
         }
@@ -152,6 +152,10 @@ impl<'a> Join<'a> {
 }
 
 fn confirm(finding: &mut Finding, verdict: &Verdict) {
+    finding.proof.extend(verdict.proof.iter().cloned());
+    if verdict.standing == Standing::Untried {
+        return;
+    }
     // Which statement it is, the text knows best; what it does to values, the proof.
     let is_another = finding.rule != verdict.rule && TOPICS[0].contains(&verdict.rule);
     if is_another || !verdict.because.is_empty() {
@@ -161,7 +165,6 @@ fn confirm(finding: &mut Finding, verdict: &Verdict) {
         finding.rule = verdict.rule;
     }
     finding.severity = verdict.severity;
-    finding.proof.extend(verdict.proof.iter().cloned());
 }
 
 fn placed(verdict: &Verdict, statement: Option<&Range<usize>>, script: &Script<'_>) -> Located {
