@@ -10,6 +10,7 @@ use crate::{
     guard::{
         self,
         consent::{self, Consents},
+        proof::Proof,
         waiver::Waivers,
     },
     history::{
@@ -24,7 +25,7 @@ use crate::{
 
 use super::{
     consent::{given, without_reason},
-    job::{Job, Stop, freshness_request, in_order},
+    job::{DATABASE, Job, Stop, freshness_request, in_order},
 };
 
 /// Runs the main job.
@@ -36,7 +37,7 @@ pub(super) async fn run(context: &Context, args: &GenerateArgs) -> Result<Report
     let generate = Generate {
         job: Job::new(context, &project, "generate"),
         args,
-        name: args.name.as_deref().map(MigrationName::parse).transpose()?,
+        name: args.name.clone(),
         request: if args.skip_freshness_check {
             None
         } else {
@@ -46,6 +47,15 @@ pub(super) async fn run(context: &Context, args: &GenerateArgs) -> Result<Report
     };
     let end = generate.story().await;
     Ok(generate.job.report(end))
+}
+
+/// What the schema has and the history lacks.
+struct Difference {
+    history: History,
+    /// The migrations that it takes.
+    migrations: Vec<Migration>,
+    /// What each of them was proved to do.
+    proofs: Vec<Proof>,
 }
 
 struct Generate<'a> {
@@ -59,7 +69,7 @@ struct Generate<'a> {
 
 impl Generate<'_> {
     async fn story(&self) -> Result<Outcome, Stop> {
-        let Some((history, files)) =
+        let Some(Difference { history, migrations, proofs }) =
             in_order(self.job.freshness(self.request.as_ref()), self.difference()).await?
         else {
             self.job.note("No schema changes");
@@ -68,23 +78,24 @@ impl Generate<'_> {
             }
             return Ok(Outcome::NoChanges);
         };
-        let migrations = self.plan(files, &history)?;
-        self.guard(&migrations, &history)?;
+        self.guard(&migrations, &history, &proofs)?;
         self.write(&self.with_waivers(migrations))
     }
 
-    /// What the schema has and the history lacks, as the files that it takes; `None` where they agree.
-    async fn difference(&self) -> Result<Option<(History, Vec<String>)>, Stop> {
+    /// What the schema has and the history lacks; `None` where they agree.
+    async fn difference(&self) -> Result<Option<Difference>, Stop> {
         self.job.copies().await?;
         let history = self.job.history()?;
-        let server = self.job.postgres().await?;
-        self.job.replay(&server, &history).await?;
-        let files = match self.job.diff(&server).await? {
-            Some(sql) => Some(self.styled(&sql, &server).await?),
-            None => None,
+        let (server, prisma) = self.job.prepared(&history).await?;
+        let Some(sql) = self.job.diff((&server, DATABASE), &prisma).await? else {
+            server.stop().await?;
+            return Ok(None);
         };
+        let files = self.styled(&sql, &server).await?;
+        let migrations = self.plan(files, &history)?;
+        let (proofs, _) = self.job.prove(&server, &migrations).await?;
         server.stop().await?;
-        Ok(files.map(|files| (history, files)))
+        Ok(Some(Difference { history, migrations, proofs }))
     }
 
     /// Prisma's script in the project's style.
@@ -122,7 +133,7 @@ impl Generate<'_> {
     }
 
     /// Refuses what destroys data or objects, unless a human consents.
-    fn guard(&self, migrations: &[Migration], history: &History) -> Result<(), Stop> {
+    fn guard(&self, migrations: &[Migration], history: &History, proofs: &[Proof]) -> Result<(), Stop> {
         let stage = self.job.context.progress.stage("guard");
         let mut findings = Vec::new();
         for (at, migration) in migrations.iter().enumerate() {
@@ -132,7 +143,8 @@ impl Generate<'_> {
             let file = (migrations.len() > 1).then(|| self.job.project.relative(&migration.path));
             let script = guard::Script { file, sql: &migration.sql };
             // Prisma wrote this text: a waiver in it would be nobody's.
-            findings.extend(guard::inspect(&script, &origin, &Waivers::Ignored)?);
+            let terms = guard::Terms { waivers: &Waivers::Ignored, proof: proofs.get(at) };
+            findings.extend(guard::inspect(&script, &origin, terms)?);
         }
         consent::apply(&mut findings, &self.consents)
             .map_err(|unmatched| Error::Usage(unmatched.to_string()))?;

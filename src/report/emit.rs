@@ -65,6 +65,10 @@ pub fn report(report: &Report, settings: &GlobalArgs, environment: &Environment)
         Format::Json => out(&json::render(report)),
         Format::Sarif if is_obeyed => out(&github::harmless_json(&sarif::render(report))),
         Format::Sarif => out(&sarif::render(report)),
+        // What shows findings quotes the SQL of whoever wrote it.
+        Format::Human if is_obeyed && report.shows_findings => {
+            out(&github::harmless(report.result.as_deref().unwrap_or_default()));
+        }
         Format::Human => out(report.result.as_deref().unwrap_or_default()),
         Format::Github => {
             out(&github::render(report));

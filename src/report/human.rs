@@ -155,6 +155,12 @@ fn destructive(report: &Report) -> String {
     let mut out = String::new();
     line(&mut out, "Nothing was written. These statements destroy data or objects:");
     out.push_str(&findings(report.refusing()));
+    let others = || report.findings.iter().filter(|one| !one.refuses() && one.severity > Severity::Info);
+    if others().next().is_some() {
+        line(&mut out, "");
+        line(&mut out, "The same migration also:");
+        out.push_str(&findings(others()));
+    }
     closing(&mut out, report);
     out
 }

@@ -17,6 +17,7 @@ mod generate;
 mod lint;
 mod live;
 mod locks;
+mod needs;
 mod outputs;
 mod outside;
 mod postgres;

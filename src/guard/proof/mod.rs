@@ -185,7 +185,8 @@ struct Clones<'a> {
 impl Clones<'_> {
     /// A fresh clone for `purpose`.
     async fn make(&self, purpose: &str) -> Result<String, postgres::Error> {
-        let name = format!("{}_{purpose}", self.target.database);
+        // Several migrations are proved one after the other, and each has clones of its own.
+        let name = format!("{purpose}_{:08x}", uuid::Uuid::new_v4().as_fields().0);
         self.target.server.clone_database(self.target.database, &name).await?;
         Ok(name)
     }
