@@ -24,7 +24,7 @@ use tokio_postgres::Client;
 use self::places::Places;
 pub use self::{
     effect::Effect,
-    verdict::{Settled, Verdict},
+    verdict::{Basis, Settled, Standing, Verdict},
 };
 use crate::{
     catalog::{self, Catalog, CatalogError},
