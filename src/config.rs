@@ -3,7 +3,12 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 
-use crate::{context::Context, finding::Finding, guard::allow_list::Entry};
+use crate::{
+    context::Context,
+    finding::Finding,
+    guard::{allow_list::Entry, rules},
+    style::Style,
+};
 
 /// The configuration file's name.
 pub const FILE_NAME: &str = "run-migration.toml";
@@ -34,9 +39,37 @@ pub struct ConfigFile {
     /// Who the history is replayed as.
     #[serde(default)]
     pub replay_as: ReplayAs,
+    /// How the guard works.
+    #[serde(default)]
+    pub guard: GuardFile,
     /// What humans have accepted.
     #[serde(default)]
     pub allow: Vec<Entry>,
+    /// The house style.
+    #[serde(default)]
+    pub sql: SqlTable,
+}
+
+/// `[sql]`: the house style of the migrations that are made.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SqlTable {
+    /// SQL that succeeds where its objects exist already, and a second time.
+    pub idempotent: Option<bool>,
+    /// What every file begins with.
+    pub prelude: Option<String>,
+    /// Indexes on tables that existed before are made concurrently, each in a file of its own.
+    #[serde(default)]
+    pub concurrent_indexes: bool,
+}
+
+/// `[guard]`: how the guard works.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GuardFile {
+    /// Rules that no waiver in the SQL counts for.
+    #[serde(default)]
+    pub forbid_waivers: Vec<String>,
 }
 
 /// Who the history is replayed as.
@@ -84,8 +117,12 @@ pub struct Project {
     pub prisma: Option<Utf8PathBuf>,
     /// Who the history is replayed as.
     pub replay_as: ReplayAs,
+    /// How the guard works.
+    pub guard: GuardFile,
     /// What humans have accepted.
     pub allow: Vec<Entry>,
+    /// The house style.
+    pub sql: Style,
     /// The configuration file, where there is one.
     pub config: Option<Utf8PathBuf>,
 }
@@ -97,10 +134,7 @@ impl Project {
     /// Where the configuration cannot be read or understood, or nothing looks like a Prisma project.
     pub fn find(context: &Context) -> Result<Self, ConfigError> {
         let (root, searched) = find_root(context)?;
-        let path = match &context.settings.config {
-            Some(path) => Some(context.absolute(path)),
-            None => Some(root.join(FILE_NAME)).filter(|path| path.exists()),
-        };
+        let path = config_path(context, &root);
         let (file, base) = match &path {
             Some(path) => (read(path)?, path.parent().unwrap_or(&root).to_owned()),
             None => (ConfigFile::default(), root.clone()),
@@ -158,7 +192,14 @@ impl Project {
             postgres_major,
             prisma: file.prisma.map(|prisma| base.join(prisma)),
             replay_as: file.replay_as,
+            guard: file.guard,
             allow: file.allow,
+            sql: Style {
+                // Databases of LiteLLM's users that were made with `db push` meet the same migrations.
+                idempotent: file.sql.idempotent.unwrap_or(is_litellm),
+                prelude: file.sql.prelude.filter(|prelude| !prelude.trim().is_empty()),
+                concurrent_indexes: file.sql.concurrent_indexes,
+            },
             config: path.map(Utf8Path::to_owned),
             root,
         }))
@@ -196,6 +237,26 @@ impl Project {
 
 fn parse_major(text: &str) -> Result<u32, String> {
     text.parse().ok().filter(|major| *major >= 14).ok_or_else(|| text.to_owned())
+}
+
+/// The configuration alone, with or without a project: from `--config`, else from run-migration.toml in `--repo` or
+/// upwards from the working directory, to the repository's root. Empty where there is none.
+///
+/// # Errors
+/// Where the file cannot be read or understood.
+pub fn without_project(context: &Context) -> Result<(Utf8PathBuf, ConfigFile), ConfigError> {
+    let (root, _) = find_root(context)?;
+    match config_path(context, &root) {
+        Some(path) => read(&path).map(|file| (path, file)),
+        None => Ok(Default::default()),
+    }
+}
+
+fn config_path(context: &Context, root: &Utf8Path) -> Option<Utf8PathBuf> {
+    match &context.settings.config {
+        Some(path) => Some(context.absolute(path)),
+        None => Some(root.join(FILE_NAME)).filter(|path| path.exists()),
+    }
 }
 
 /// A layout that was recognised by its files.
@@ -251,11 +312,20 @@ fn find_root(context: &Context) -> Result<(Utf8PathBuf, Vec<Utf8PathBuf>), Confi
 fn read(path: &Utf8Path) -> Result<ConfigFile, ConfigError> {
     let text = fs_err::read_to_string(path)
         .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
-    toml::from_str(&text).map_err(|error| {
+    let file: ConfigFile = toml::from_str(&text).map_err(|error| {
         let line =
             error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
         ConfigError::Syntax { path: path.to_owned(), line, message: error.message().to_owned() }
-    })
+    })?;
+    match file.guard.forbid_waivers.iter().find(|rule| rules::find(rule).is_none()) {
+        None => Ok(file),
+        Some(unknown) => Err(ConfigError::Value {
+            path: path.to_owned(),
+            key: "forbid_waivers",
+            value: unknown.clone(),
+            wanted: "the id of a rule of the guard",
+        }),
+    }
 }
 
 /// Why there is no project to work on.

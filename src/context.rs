@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, ffi::OsString, sync::Arc};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use crate::{cli::GlobalArgs, error::Error, git::Git, process::Processes, report::progress::Progress};
 
@@ -110,6 +110,12 @@ impl Context {
     #[must_use]
     pub fn absolute(&self, path: &Utf8Path) -> Utf8PathBuf {
         clean(&self.cwd.join(path))
+    }
+
+    /// The day that the run began on, in UTC.
+    #[must_use]
+    pub fn today(&self) -> Date {
+        self.now.to_zoned(TimeZone::UTC).date()
     }
 
     /// git in `directory`.

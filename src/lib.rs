@@ -36,7 +36,10 @@ pub mod postgres;
 
 pub mod prisma;
 
+pub mod catalog;
 pub mod guard;
+
+pub mod style;
 
 // The paths through them, and what they have to say.
 pub mod live;

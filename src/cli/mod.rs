@@ -8,6 +8,8 @@ pub mod parse;
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::guard::consent::Allowance;
+
 /// Generates and checks Prisma migrations for PostgreSQL.
 ///
 /// Without a subcommand it generates: the history is replayed on a temporary PostgreSQL, `prisma migrate diff`
@@ -38,6 +40,8 @@ pub enum Command {
     Generate(GenerateArgs),
     /// Ask every gate that a pull request needs: one verdict
     Check(check::CheckArgs),
+    /// Look for what destroys data, breaks running code or blocks tables in SQL files; needs no database
+    Lint(LintArgs),
     /// Give this branch's own migrations time stamps that sort after the base's
     Restamp(check::BaseArgs),
     /// Make the copies of schema.prisma equal to the source
@@ -61,6 +65,7 @@ impl Command {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Generate(_) => "generate",
+            Self::Lint(_) => "lint",
             Self::Check(_) => "check",
             Self::Restamp(_) => "restamp",
             Self::Sync(_) => "sync",
@@ -94,14 +99,39 @@ pub struct GenerateArgs {
     /// Let statements through that destroy data or objects. A human's decision
     #[arg(long)]
     pub allow_destructive: bool,
+    /// Let just this finding through, such as drop_column:User.email; may be given again. A human's decision
+    #[arg(long, value_name = "RULE:OBJECT")]
+    pub allow: Vec<Allowance>,
+    /// Why it is let through: written into the file with what is allowed
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
     /// Print the SQL on standard output and write nothing; every gate still holds
     #[arg(long)]
     pub dry_run: bool,
+    /// Write SQL that succeeds where its objects exist already, and a second time; `=false` for SQL as Prisma
+    /// writes it [default: the configuration's; in LiteLLM's layout true]
+    #[arg(long, value_name = "BOOL", env = "RUN_MIGRATION_IDEMPOTENT", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true")]
+    pub idempotent: Option<bool>,
+}
+
+/// Options of the guard on its own.
+#[derive(Debug, Clone, Default, Args)]
+pub struct LintArgs {
+    /// SQL files, directories of them, or - for standard input
+    #[arg(value_name = "FILE", required_unless_present = "explain")]
+    pub files: Vec<String>,
+    /// Print what a rule finds, why that matters and what to do instead (all: every rule)
+    #[arg(long, value_name = "RULE", conflicts_with = "files")]
+    pub explain: Option<String>,
 }
 
 /// Options of `sync`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct SyncArgs {
+    /// Which base to compare with.
+    #[command(flatten)]
+    pub base: check::BaseArgs,
     /// Change nothing: show what differs, and exit with 4 where something does
     #[arg(long)]
     pub check: bool,

@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 
 use super::job::{Job, Stop, freshness_request};
+use clap::ValueEnum;
+
 use crate::{
     cli::check::{CheckArgs, GateName},
     config::Project,
@@ -11,7 +13,7 @@ use crate::{
     finding::{Finding, Severity},
     freshness,
     git::{CommitId, Git},
-    guard::{self, allow_list::AllowList, waiver::Waivers},
+    guard::{self, Terms, allow_list::AllowList, proof::Proof, waiver::Waivers},
     history::{
         self, History, Migration,
         compare::{Shipped, Wording, compare},
@@ -31,13 +33,12 @@ use crate::{
 /// Where the work could not be begun. What a gate comes to is in the report.
 pub(super) async fn run(context: &Context, args: &CheckArgs) -> Result<Report, Error> {
     let project = Project::find(context)?;
-    let today = context.now.to_zoned(jiff::tz::TimeZone::UTC).date();
     let file = project.config.clone().unwrap_or_default();
     let check = Check {
         job: Job::new(context, &project, "check"),
         git: context.git(&project.root),
         request: freshness_request(context, &args.base, &project)?,
-        allowed: RefCell::new(AllowList::new(&file, &project.allow, today)),
+        allowed: RefCell::new(AllowList::new(&file, &project.allow, context.today())),
         args,
     };
     let end = check.story().await;
@@ -50,6 +51,14 @@ struct Check<'a> {
     args: &'a CheckArgs,
     request: freshness::Request,
     allowed: RefCell<AllowList<'a>>,
+}
+
+/// What the temporary database said.
+struct Replayed {
+    /// The SQL that is missing; `None` where nothing is.
+    missing: Option<String>,
+    /// What was proved about the migrations that are new, and about what comes after them.
+    proofs: Vec<(String, Proof)>,
 }
 
 /// The two points of the base that matter.
@@ -70,9 +79,18 @@ impl Check<'_> {
         let base = self.base().await;
         let shipped = self.shipped(base.as_ref()).await;
         self.history(&loaded, base.as_ref(), shipped.as_ref());
-        self.guard(&loaded.history, shipped.as_ref().map(|(theirs, _)| theirs));
-        self.replay(&loaded.history).await;
-        Ok(gates::outcome(&self.job.report.borrow().gates))
+        let theirs = shipped.as_ref().map(|(theirs, _)| theirs);
+        let replayed = self.replayed(&loaded.history, theirs).await;
+        let proofs = match &replayed {
+            Some(Ok(replayed)) => &replayed.proofs[..],
+            _ => &[],
+        };
+        self.guard(&loaded.history, theirs, proofs);
+        self.reproduced(replayed);
+        let mut report = self.job.report.borrow_mut();
+        let place = |gate: &Gate| GateName::value_variants().iter().position(|name| name.name() == gate.name);
+        report.gates.sort_by_key(place);
+        Ok(gates::outcome(&report.gates))
     }
 
     /// Whether a gate is to be asked; where it is not, the report says so.
@@ -201,7 +219,7 @@ impl Check<'_> {
     }
 
     /// Every new migration, its waivers and the allow list.
-    fn guard(&self, history: &History, theirs: Option<&Shipped>) {
+    fn guard(&self, history: &History, theirs: Option<&Shipped>, proofs: &[(String, Proof)]) {
         if !self.is_asked(GateName::Guard) {
             return;
         }
@@ -211,55 +229,69 @@ impl Check<'_> {
             );
             return self.failed(GateName::Guard, &error);
         };
-        let new: Vec<_> =
-            (0..history.migrations.len()).filter(|at| is_new(&history.migrations[*at], theirs)).collect();
-        let mut findings = Vec::new();
-        for at in &new {
-            match self.inspect(history, *at) {
-                Ok(found) => findings.extend(found),
-                Err(error) => return self.failed(GateName::Guard, &error),
-            }
+        match self.inspect(history, theirs, proofs) {
+            Ok((new, findings)) => self.judged(GateName::Guard, &format!("{new} new migrations"), findings),
+            Err(error) => self.failed(GateName::Guard, &error),
         }
-        if let Err(error) = self.look_for_users_of_the_allow_list(history, &new) {
-            return self.failed(GateName::Guard, &error);
-        }
-        findings.extend(self.allowed.borrow().complaints());
-        self.judged(GateName::Guard, &format!("{} new migrations", new.len()), findings);
     }
 
-    /// What the guard finds in one migration, what humans have accepted marked.
-    fn inspect(&self, history: &History, at: usize) -> Result<Vec<Finding>, Error> {
-        let migration = &history.migrations[at];
-        let earlier = history.migrations[..at].iter().map(|one| (one.name.as_str(), one.sql.as_str()));
-        let earlier = guard::origin::history(earlier)?;
-        let script = guard::Script { file: Some(&migration.path), sql: &migration.sql };
-        let waivers = Waivers::Honoured { except: Vec::new() };
-        let mut findings = guard::inspect(&script, &earlier, &waivers)?;
-        self.allowed.borrow_mut().apply(&mut findings, Some(&migration.name));
-        Ok(findings)
+    /// How many migrations are new, and what the guard finds in them, what humans have accepted marked. The others
+    /// tell which entries of the allow list something in the history needs.
+    fn inspect(
+        &self,
+        history: &History,
+        theirs: &Shipped,
+        proofs: &[(String, Proof)],
+    ) -> Result<(usize, Vec<Finding>), Error> {
+        let waivers = Waivers::Honoured { except: self.job.project.guard.forbid_waivers.clone() };
+        let mut allowed = self.allowed.borrow_mut();
+        let mut earlier = guard::catalog::History::empty();
+        let (mut new, mut findings) = (0, Vec::new());
+        for migration in &history.migrations {
+            let script = guard::Script { file: Some(&migration.path), sql: &migration.sql };
+            let proof = proofs.iter().find(|(name, _)| *name == migration.name).map(|(_, proof)| proof);
+            let terms = Terms { waivers: &waivers, proof };
+            let located = guard::advance(&script, &mut earlier, &migration.name, terms)?;
+            let mut found: Vec<_> = located.into_iter().map(|located| located.finding).collect();
+            allowed.apply(&mut found, Some(&migration.name));
+            if is_new(migration, theirs) {
+                new += 1;
+                findings.extend(found);
+            }
+        }
+        findings.extend(allowed.complaints());
+        Ok((new, findings))
     }
 
-    /// An entry of the allow list may be for a migration that is no longer new: only one that nothing in the whole
-    /// history needs is a mistake.
-    fn look_for_users_of_the_allow_list(&self, history: &History, new: &[usize]) -> Result<(), Error> {
-        for at in (0..history.migrations.len()).filter(|at| !new.contains(at)) {
-            if self.allowed.borrow().is_used_up() {
-                return Ok(());
-            }
-            self.inspect(history, at)?;
+    /// What the temporary database says: the new migrations are proved as they are added to it. `None` where the
+    /// gate is not asked.
+    async fn replayed(&self, history: &History, theirs: Option<&Shipped>) -> Option<Result<Replayed, Stop>> {
+        if !self.is_asked(GateName::Replay) {
+            return None;
         }
-        Ok(())
+        let is_old = |one: &Migration| theirs.is_none_or(|theirs| !is_new(one, theirs));
+        let old = history.migrations.iter().take_while(|one| is_old(one)).count();
+        Some(self.replay(history, old).await)
+    }
+
+    /// Replays the first `old` migrations, then proves and adds the rest one by one, and asks Prisma what is missing.
+    async fn replay(&self, history: &History, old: usize) -> Result<Replayed, Stop> {
+        let (old, added) = history.migrations.split_at(old);
+        let old = History { directory: history.directory.clone(), migrations: old.to_vec() };
+        let (server, prisma) = self.job.prepared(&old).await?;
+        let (proofs, database) = self.job.prove(&server, added).await?;
+        let missing = self.job.diff((&server, &database), &prisma).await?;
+        server.stop().await?;
+        let names = added.iter().map(|migration| migration.name.clone());
+        Ok(Replayed { missing, proofs: names.zip(proofs).collect() })
     }
 
     /// The history replays from nothing and makes what the schema says.
-    async fn replay(&self, history: &History) {
-        if !self.is_asked(GateName::Replay) {
-            return;
-        }
-        match self.missing(history).await {
-            Err(Stop::Failed(error)) => self.failed(GateName::Replay, &error),
-            Err(Stop::Refused(_)) => {}
-            Ok(missing) => {
+    fn reproduced(&self, replayed: Option<Result<Replayed, Stop>>) {
+        match replayed {
+            None | Some(Err(Stop::Refused(_))) => {}
+            Some(Err(Stop::Failed(error))) => self.failed(GateName::Replay, &error),
+            Some(Ok(Replayed { missing, .. })) => {
                 let detail = match missing {
                     None => "the history makes what the schema says",
                     Some(_) => "the schema has what no migration makes",
@@ -268,14 +300,6 @@ impl Check<'_> {
                 self.judged(GateName::Replay, detail, findings);
             }
         }
-    }
-
-    async fn missing(&self, history: &History) -> Result<Option<String>, Stop> {
-        let server = self.job.postgres().await?;
-        self.job.replay(&server, history).await?;
-        let sql = self.job.diff(&server).await?;
-        server.stop().await?;
-        Ok(sql)
     }
 
     fn schema_not_reproduced(&self, sql: String) -> Finding {

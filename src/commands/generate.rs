@@ -10,17 +10,23 @@ use crate::{
     guard::{
         self,
         consent::{self, Consents},
+        proof::Proof,
         waiver::Waivers,
     },
     history::{
-        self, History,
+        self, History, Migration,
         name::{MigrationName, directory_name},
     },
     outcome::Outcome,
-    report::{Migration, Report},
+    postgres::Server,
+    report::{self, Report},
+    style,
 };
 
-use super::job::{Job, Stop, freshness_request, in_order};
+use super::{
+    consent::{given, without_reason},
+    job::{DATABASE, Job, Stop, freshness_request, in_order},
+};
 
 /// Runs the main job.
 ///
@@ -37,10 +43,19 @@ pub(super) async fn run(context: &Context, args: &GenerateArgs) -> Result<Report
         } else {
             Some(freshness_request(context, &args.base, &project)?)
         },
-        consents: Consents { everything: args.allow_destructive, ..Consents::default() },
+        consents: given(&context.environment, args)?,
     };
     let end = generate.story().await;
     Ok(generate.job.report(end))
+}
+
+/// What the schema has and the history lacks.
+struct Difference {
+    history: History,
+    /// The migrations that it takes.
+    migrations: Vec<Migration>,
+    /// What each of them was proved to do.
+    proofs: Vec<Proof>,
 }
 
 struct Generate<'a> {
@@ -54,35 +69,83 @@ struct Generate<'a> {
 
 impl Generate<'_> {
     async fn story(&self) -> Result<Outcome, Stop> {
-        let Some((history, sql)) =
+        let Some(Difference { history, migrations, proofs }) =
             in_order(self.job.freshness(self.request.as_ref()), self.difference()).await?
         else {
             self.job.note("No schema changes");
+            if !self.args.allow.is_empty() {
+                self.job.note("--allow allowed nothing: there is no change");
+            }
             return Ok(Outcome::NoChanges);
         };
-        self.guard(&sql, &history)?;
-        self.write(sql, &history)
+        self.guard(&migrations, &history, &proofs)?;
+        self.write(&self.with_waivers(migrations))
     }
 
-    /// What the schema has and the history lacks, as SQL; `None` where they agree.
-    async fn difference(&self) -> Result<Option<(History, String)>, Stop> {
+    /// What the schema has and the history lacks; `None` where they agree.
+    async fn difference(&self) -> Result<Option<Difference>, Stop> {
         self.job.copies().await?;
         let history = self.job.history()?;
-        let server = self.job.postgres().await?;
-        self.job.replay(&server, &history).await?;
-        let sql = self.job.diff(&server).await?;
+        let (server, prisma) = self.job.prepared(&history).await?;
+        let Some(sql) = self.job.diff((&server, DATABASE), &prisma).await? else {
+            server.stop().await?;
+            return Ok(None);
+        };
+        let files = self.styled(&sql, &server).await?;
+        let migrations = self.plan(files, &history)?;
+        let (proofs, _) = self.job.prove(&server, &migrations).await?;
         server.stop().await?;
-        Ok(sql.map(|sql| (history, sql)))
+        Ok(Some(Difference { history, migrations, proofs }))
+    }
+
+    /// Prisma's script in the project's style.
+    async fn styled(&self, sql: &str, server: &Server) -> Result<Vec<String>, Stop> {
+        let mut style = self.job.project.sql.clone();
+        style.idempotent = self.args.idempotent.unwrap_or(style.idempotent);
+        let partitioned = match style.concurrent_indexes {
+            true => self.job.partitioned_tables(server).await?,
+            false => Vec::new(),
+        };
+        let styled = style::apply(sql, &style, &partitioned)?;
+        styled.notes.iter().for_each(|note| self.job.note(note));
+        Ok(styled.files)
+    }
+
+    /// The migrations that the files become, stamped in order.
+    fn plan(&self, files: Vec<String>, history: &History) -> Result<Vec<Migration>, Stop> {
+        let name = match &self.name {
+            Some(name) => name.clone(),
+            None => MigrationName::parse(&guard::naming::derive(&files.concat()))?,
+        };
+        let mut taken = history.names();
+        let mut planned = Vec::new();
+        for (at, sql) in files.into_iter().enumerate() {
+            let directory = directory_name(&name.part(at), self.job.context.now, &taken)?;
+            taken.push(directory.clone());
+            planned.push(Migration {
+                path: history.directory.join(&directory).join(history::FILE_NAME),
+                checksum: history::checksum(sql.as_bytes()),
+                name: directory,
+                sql,
+            });
+        }
+        Ok(planned)
     }
 
     /// Refuses what destroys data or objects, unless a human consents.
-    fn guard(&self, sql: &str, history: &History) -> Result<(), Stop> {
+    fn guard(&self, migrations: &[Migration], history: &History, proofs: &[Proof]) -> Result<(), Stop> {
         let stage = self.job.context.progress.stage("guard");
-        let migrations = &history.migrations;
-        let origin =
-            guard::origin::history(migrations.iter().map(|one| (one.name.as_str(), one.sql.as_str())))?;
-        // Prisma wrote this text: a waiver in it would be nobody's.
-        let mut findings = guard::inspect(&guard::Script { file: None, sql }, &origin, &Waivers::Ignored)?;
+        let mut findings = Vec::new();
+        for (at, migration) in migrations.iter().enumerate() {
+            let earlier = history.migrations.iter().chain(&migrations[..at]);
+            let origin = guard::origin::history(earlier.map(|one| (one.name.as_str(), one.sql.as_str())))?;
+            // One that stands alone has no name yet for the person who reads of it.
+            let file = (migrations.len() > 1).then(|| self.job.project.relative(&migration.path));
+            let script = guard::Script { file, sql: &migration.sql };
+            // Prisma wrote this text: a waiver in it would be nobody's.
+            let terms = guard::Terms { waivers: &Waivers::Ignored, proof: proofs.get(at) };
+            findings.extend(guard::inspect(&script, &origin, terms)?);
+        }
         consent::apply(&mut findings, &self.consents)
             .map_err(|unmatched| Error::Usage(unmatched.to_string()))?;
         let refusing = findings.iter().filter(|finding| finding.refuses()).count();
@@ -114,36 +177,58 @@ impl Generate<'_> {
         )
     }
 
-    /// Writes the migration, or says what would be written.
-    fn write(&self, sql: String, history: &History) -> Result<Outcome, Stop> {
-        let name = match &self.name {
-            Some(name) => name.clone(),
-            None => MigrationName::parse(&guard::naming::derive(&sql))?,
+    /// The migrations with what a human let through, and why, in the files: whoever reads them later sees it. Where
+    /// nobody said why, the report says what `check` will want.
+    fn with_waivers(&self, migrations: Vec<Migration>) -> Vec<Migration> {
+        let findings = self.job.report.borrow().findings.clone();
+        let with_own = |migration: Migration| {
+            let file = self.job.project.relative(&migration.path);
+            let is_own = |finding: &&Finding| finding.file.as_deref().is_none_or(|named| named == file);
+            let own: Vec<_> = findings.iter().filter(is_own).cloned().collect();
+            without_reason(&own, &migration.name).iter().for_each(|note| self.job.note(note));
+            let sql = consent::write_waivers(&migration.sql, &own);
+            Migration { checksum: history::checksum(sql.as_bytes()), sql, ..migration }
         };
-        let directory = directory_name(&name, self.job.context.now, &history.names())?;
-        let path = self.job.project.migrations.join(&directory).join(history::FILE_NAME);
+        migrations.into_iter().map(with_own).collect()
+    }
+
+    /// Writes the migrations, or says what would be written.
+    fn write(&self, migrations: &[Migration]) -> Result<Outcome, Stop> {
+        let relative = |migration: &Migration| self.job.project.relative(&migration.path).to_owned();
         let (outcome, result) = if self.args.dry_run {
-            (Outcome::WouldCreate, sql.clone())
+            (Outcome::WouldCreate, self.dry_run(migrations))
         } else {
             let stage = self.job.context.progress.stage("write");
-            history::write::write(
-                &self.job.context.processes,
-                &self.job.project.migrations,
-                &directory,
-                &sql,
-            )?;
-            self.job.done(stage.done(self.job.project.relative(&path).as_str()));
-            (Outcome::Created, format!("{}\n", self.job.context.as_typed(&path)))
+            let files: Vec<_> = migrations.iter().map(|one| (one.name.as_str(), one.sql.as_str())).collect();
+            history::write::write(&self.job.context.processes, &self.job.project.migrations, &files)?;
+            let written: Vec<_> = migrations.iter().map(|one| relative(one).into_string()).collect();
+            self.job.done(stage.done(&written.join("\n            ")));
+            let typed = migrations.iter().map(|one| format!("{}\n", self.job.context.as_typed(&one.path)));
+            (Outcome::Created, typed.collect())
         };
         let mut report = self.job.report.borrow_mut();
         report.result = Some(result);
-        report.migration = Some(Migration {
-            name: directory,
-            path: self.job.project.relative(&path).to_owned(),
-            sha256: history::checksum(sql.as_bytes()),
-            sql,
-        });
+        report.migrations = migrations
+            .iter()
+            .map(|one| report::Migration {
+                name: one.name.clone(),
+                path: relative(one),
+                sql: one.sql.clone(),
+                sha256: one.checksum.clone(),
+            })
+            .collect();
         Ok(outcome)
+    }
+
+    /// The SQL; where it takes several files, each under its name.
+    fn dry_run(&self, migrations: &[Migration]) -> String {
+        if let [only] = migrations {
+            return only.sql.clone();
+        }
+        let named = migrations
+            .iter()
+            .map(|one| format!("-- {}\n\n{}", self.job.project.relative(&one.path), one.sql));
+        named.collect::<Vec<_>>().join("\n")
     }
 }
 

@@ -2,9 +2,11 @@
 
 mod check;
 mod ci;
+mod consent;
 mod doctor;
 mod generate;
 mod job;
+mod lint;
 mod ready;
 mod restamp;
 mod snapshot;
@@ -46,6 +48,7 @@ pub fn execute(typed: Typed, environment: Environment, progress: Progress) -> Re
 async fn run(context: &Context, command: &Command) -> Result<Report, Error> {
     match command {
         Command::Generate(args) => generate::run(context, args).await,
+        Command::Lint(args) => lint::run(context, args).await,
         Command::Check(args) => check::run(context, args).await,
         Command::Restamp(args) => restamp::run(context, args).await,
         Command::Sync(args) => sync::run(context, args).await,

@@ -26,7 +26,9 @@ use crate::{
 /// Where the database or the history cannot be read; with `--advisory` never.
 pub(super) async fn run(context: &Context, args: &ReadyArgs) -> Result<Report, Error> {
     let mut report = Report::new("ready", Outcome::Passed);
-    match answer(context, args, &mut report).await {
+    // From here on, so that no SIGTERM is lost while the history is read.
+    let stop = terminated();
+    match answer(context, args, &mut report, stop).await {
         Err(error) if args.advisory => unknown(&mut report, &error),
         Err(error) => return Err(error),
         Ok(()) => {}
@@ -42,7 +44,12 @@ fn unknown(report: &mut Report, error: &Error) {
     report.database = Some(report::Database { ready: Some(false), line, ..report::Database::default() });
 }
 
-async fn answer(context: &Context, args: &ReadyArgs, report: &mut Report) -> Result<(), Error> {
+async fn answer(
+    context: &Context,
+    args: &ReadyArgs,
+    report: &mut Report,
+    stop: impl Future<Output = ()>,
+) -> Result<(), Error> {
     let target = subject::target(context, &args.database, report)?;
     let history = subject::expected(context, args.database.migrations.as_deref()).await?;
     let snapshot = args.snapshot.as_ref().map(|path| Snapshot::load(&context.absolute(path))).transpose()?;
@@ -56,7 +63,9 @@ async fn answer(context: &Context, args: &ReadyArgs, report: &mut Report) -> Res
     let schemas = snapshot.as_ref().map(|snapshot| snapshot.schemas(&target.schema));
     let observer = Observer::new(target.schema.clone(), schemas, subject::answer_limit(context, &target));
     if args.listen.is_some() {
-        return listen(context, args, Question { target: &target, expectation, observer }).await;
+        // A server's report comes too late for what should be known while it runs.
+        report.notes.drain(..).for_each(|note| context.progress.say("note", &note));
+        return listen(context, args, Question { target: &target, expectation, observer }, stop).await;
     }
     let verdict = ask(context, Question { target: &target, expectation, observer }).await?;
     conclude(report, args, &target, verdict);
@@ -99,7 +108,12 @@ fn conclude(report: &mut Report, args: &ReadyArgs, target: &Target, verdict: Ver
 }
 
 /// Answers probes until SIGTERM.
-async fn listen(context: &Context, args: &ReadyArgs, question: Question<'_>) -> Result<(), Error> {
+async fn listen(
+    context: &Context,
+    args: &ReadyArgs,
+    question: Question<'_>,
+    stop: impl Future<Output = ()>,
+) -> Result<(), Error> {
     let (Some(address), Some(interval)) = (args.listen, args.interval) else { return Ok(()) };
     let failed = |source: std::io::Error| Error::failed(format!("{address}: cannot listen there: {source}"));
     let listener = TcpListener::bind(address).await.map_err(failed)?;
@@ -116,16 +130,19 @@ async fn listen(context: &Context, args: &ReadyArgs, question: Question<'_>) -> 
     let (sender, answers) = watch::channel();
     tokio::select! {
         () = watch.run(sender, |line| context.progress.say("database", line)) => {}
-        () = serve(listener, answers, terminated()) => {}
+        () = serve(listener, answers, stop) => {}
     }
     Ok(())
 }
 
-/// Waits for SIGTERM, the ordinary end of a server.
-async fn terminated() {
+/// Done with the first SIGTERM after this call: the ordinary end of a server.
+fn terminated() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => drop(terminate.recv().await),
-        Err(_) => std::future::pending().await,
+    let signal = signal(SignalKind::terminate());
+    async {
+        match signal {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
     }
 }

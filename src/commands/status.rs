@@ -11,11 +11,14 @@ use crate::{
         connect::Database,
         ledger::Ledger,
         observe::Observer,
-        state::{self, Standing, State},
+        state::{self, Edited, Failed, Pending, Standing, State},
     },
     outcome::Outcome,
     report::{self, Report},
 };
+
+/// How many names of each list are shown.
+const SHOWN: usize = 20;
 
 /// Answers the question.
 ///
@@ -37,7 +40,9 @@ pub(super) async fn run(context: &Context, args: &StatusArgs) -> Result<Report, 
         report.outcome = Outcome::RefusedOutOfSync;
         report.hint = hint(state.standing).map(ToOwned::to_owned);
     }
-    report.result = Some(format!("{line}\n{}", details(&target.place, &target.schema, &state)));
+    let place = format!("{}, schema {}", target.place, target.schema);
+    let shown = if context.settings.verbose { usize::MAX } else { SHOWN };
+    report.result = Some(format!("{line}\n{}", details(&place, &state, shown)));
     report.database = Some(report::Database {
         place: target.place,
         schema: target.schema,
@@ -62,8 +67,8 @@ fn is_up_to_date(state: &State) -> bool {
 
 fn headline(state: &State, ledger: &Ledger) -> String {
     let tables = match ledger {
-        Ledger::Absent { tables: 1 } => "1 table",
-        Ledger::Absent { tables } => &format!("{tables} tables"),
+        Ledger::Absent { tables: Some(1) } => "1 table",
+        Ledger::Absent { tables } => &format!("{} tables", tables.unwrap_or_default()),
         Ledger::Present(_) => "",
     };
     let (pending, extra) = (count(state.pending.len()), count(state.not_in_directory.len()));
@@ -79,6 +84,9 @@ fn headline(state: &State, ledger: &Ledger) -> String {
         Standing::Failed => format!("failed: {} failed and must be resolved", count(state.failed.len())),
         Standing::Edited => format!("edited: {} changed since it was applied", count(state.edited.len())),
         Standing::NotManaged => format!("not managed: there is no _prisma_migrations, but {tables}"),
+        Standing::Empty if matches!(ledger, Ledger::Absent { tables: None }) => {
+            "not managed: there is no such schema".into()
+        }
         Standing::Empty => "not managed: there is no _prisma_migrations, and no table".into(),
     }
 }
@@ -117,64 +125,79 @@ const fn hint(standing: Standing) -> Option<&'static str> {
     }
 }
 
-/// Everything else, a line for each fact.
-fn details(place: &str, schema: &str, state: &State) -> String {
-    let mut out = String::new();
+/// Everything else, a line for each fact, and of each list so many names.
+fn details(place: &str, state: &State, shown: usize) -> String {
     let none = || "none".to_owned();
-    fact(&mut out, "database", &format!("{place}, schema {schema}"));
-    fact(&mut out, "last applied", &state.last_applied.clone().unwrap_or_else(none));
-    fact(&mut out, "last expected", &state.last_expected.clone().unwrap_or_else(none));
-    fact(&mut out, "applied", &state.applied.len().to_string());
-    let pending = state.pending.iter().map(|pending| match (pending.out_of_order, pending.rolled_back) {
-        (true, true) => format!("{}  (rolled back before; sorts before one that is applied)", pending.name),
-        (true, false) => format!("{}  (sorts before one that is applied)", pending.name),
-        (false, true) => format!("{}  (rolled back before)", pending.name),
-        (false, false) => pending.name.clone(),
-    });
-    list(&mut out, "pending", pending);
-    list(&mut out, "being applied just now", state.running.iter().cloned());
-    let failed = state.failed.iter().map(|failed| match &failed.error {
-        Some(error) => format!("{}  begun {}\n{}", failed.name, failed.started_at, indent(error)),
-        None => format!(
-            "{}  begun {}, no error recorded: it broke off, or still runs",
-            failed.name, failed.started_at
-        ),
-    });
-    list(&mut out, "failed", failed);
-    list(&mut out, "rolled back", state.rolled_back.iter().cloned());
-    let edited = state.edited.iter().map(|edited| {
-        format!("{}\n        applied  {}\n        file     {}", edited.name, edited.recorded, edited.expected)
-    });
-    list(&mut out, "edited", edited);
+    let mut out = Details { text: String::new(), shown };
+    out.fact("database", place);
+    out.fact("last applied", &state.last_applied.clone().unwrap_or_else(none));
+    out.fact("last expected", &state.last_expected.clone().unwrap_or_else(none));
+    out.fact("applied", &state.applied.len().to_string());
+    out.list("pending", state.pending.iter().map(pending));
+    out.list("being applied just now", state.running.iter().cloned());
+    out.list("failed", state.failed.iter().map(failed));
+    out.list("rolled back", state.rolled_back.iter().cloned());
+    out.list("edited", state.edited.iter().map(edited));
     let newest = state.last_expected.as_deref().unwrap_or_default();
-    let extra = state.not_in_directory.iter().map(|name| {
-        let is_older = name.as_str() < newest;
-        let why = if is_older {
-            "  (older than the newest there: deleted, renamed, or added out of order later)"
-        } else {
-            ""
-        };
-        format!("{name}{why}")
-    });
-    list(&mut out, "applied, but not in the directory", extra);
-    list(&mut out, "applied after a newer one", state.applied_out_of_order.iter().cloned());
-    out
-}
-
-fn fact(out: &mut String, name: &str, value: &str) {
-    // Writing to a string cannot fail.
-    let _ = writeln!(out, "{name:<14} {value}");
-}
-
-fn list(out: &mut String, name: &str, items: impl ExactSizeIterator<Item = String>) {
-    if items.len() > 0 {
-        let _ = writeln!(out, "{name} ({})", items.len());
-        for item in items {
-            let _ = writeln!(out, "    {item}");
+    let extra = state.not_in_directory.iter().map(|name| match name.as_str() < newest {
+        true => {
+            format!("{name}  (older than the newest there: deleted, renamed, or added out of order later)")
         }
+        false => name.clone(),
+    });
+    out.list("applied, but not in the directory", extra);
+    out.list("applied after a newer one", state.applied_out_of_order.iter().cloned());
+    out.text
+}
+
+fn pending(pending: &Pending) -> String {
+    let name = &pending.name;
+    match (pending.out_of_order, pending.rolled_back) {
+        (true, true) => format!("{name}  (rolled back before; sorts before one that is applied)"),
+        (true, false) => format!("{name}  (sorts before one that is applied)"),
+        (false, true) => format!("{name}  (rolled back before)"),
+        (false, false) => name.clone(),
     }
 }
 
-fn indent(text: &str) -> String {
-    text.trim().lines().map(|line| format!("        {line}")).collect::<Vec<_>>().join("\n")
+fn failed(failed: &Failed) -> String {
+    let Failed { name, started_at, error } = failed;
+    match error {
+        Some(error) => {
+            let lines = error.trim().lines().map(|line| format!("\n        {line}"));
+            format!("{name}  begun {started_at}{}", lines.collect::<String>())
+        }
+        None => format!("{name}  begun {started_at}, no error recorded: it broke off, or still runs"),
+    }
+}
+
+fn edited(edited: &Edited) -> String {
+    let Edited { name, recorded, expected } = edited;
+    format!("{name}\n        applied  {recorded}\n        file     {expected}")
+}
+
+struct Details {
+    text: String,
+    shown: usize,
+}
+
+// Writing to a string cannot fail.
+impl Details {
+    fn fact(&mut self, name: &str, value: &str) {
+        let _ = writeln!(self.text, "{name:<14} {value}");
+    }
+
+    fn list(&mut self, name: &str, items: impl ExactSizeIterator<Item = String>) {
+        let count = items.len();
+        if count == 0 {
+            return;
+        }
+        let _ = writeln!(self.text, "{name} ({count})");
+        for item in items.take(self.shown) {
+            let _ = writeln!(self.text, "    {item}");
+        }
+        if let Some(more) = count.checked_sub(self.shown).filter(|more| *more > 0) {
+            let _ = writeln!(self.text, "    and {more} more (--verbose shows them)");
+        }
+    }
 }

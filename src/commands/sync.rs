@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::job::{Job, Stop};
+use super::job::{Job, Stop, freshness_request};
 use crate::{
     cli::SyncArgs,
     config::Project,
@@ -12,7 +12,8 @@ use crate::{
     error::Error,
     finding::{Consent, Finding},
     freshness,
-    git::{CommitId, Git},
+    git::Git,
+    guard::agents,
     outcome::Outcome,
     report::Report,
     schema_files::{Copies, Plan, Planned, Tree, unified_diff},
@@ -27,7 +28,15 @@ const VERSIONS: usize = 200;
 /// Where the work could not be begun.
 pub(super) async fn run(context: &Context, args: &SyncArgs) -> Result<Report, Error> {
     let project = Project::find(context)?;
-    let sync = Sync { job: Job::new(context, &project, "sync"), git: context.git(&project.root), args };
+    let decisions: &[_] = if args.discard { &["--discard"] } else { &[] };
+    agents::human_words(&context.environment, decisions)
+        .map_err(|refused| Error::Usage(refused.to_string()))?;
+    let sync = Sync {
+        job: Job::new(context, &project, "sync"),
+        git: context.git(&project.root),
+        request: freshness_request(context, &args.base, &project)?,
+        args,
+    };
     let end = if args.check { sync.check().await } else { sync.synchronise().await };
     Ok(sync.job.report(end))
 }
@@ -35,6 +44,7 @@ pub(super) async fn run(context: &Context, args: &SyncArgs) -> Result<Report, Er
 struct Sync<'a> {
     job: Job<'a>,
     git: Git,
+    request: freshness::Request,
     args: &'a SyncArgs,
 }
 
@@ -103,7 +113,7 @@ impl Sync<'_> {
         let Ok(source) = project.schema.strip_prefix(self.git.directory()) else { return Vec::new() };
         let Ok(head) = self.git.head().await else { return Vec::new() };
         let mut commits = vec![head.clone()];
-        if let Some(base) = self.base().await {
+        if let Some(base) = freshness::known_base(&self.git, &self.request).await {
             if let Ok(Some(fork)) = self.git.merge_base(&base, &head).await {
                 commits
                     .extend(self.git.changes_of(source, (&fork, &head), VERSIONS).await.unwrap_or_default());
@@ -118,16 +128,6 @@ impl Sync<'_> {
             }
         }
         trees
-    }
-
-    async fn base(&self) -> Option<CommitId> {
-        let project = self.job.project;
-        let request = freshness::Request {
-            default_branch: project.base_branch.as_deref().and_then(|branch| branch.parse().ok()),
-            remote: project.remote.as_deref().and_then(|remote| remote.parse().ok()),
-            ..freshness::Request::default()
-        };
-        freshness::known_base(&self.git, &request).await
     }
 
     /// Stages the copies, and what was removed of them, and nothing else.

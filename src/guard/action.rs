@@ -382,6 +382,10 @@ pub struct CreateIndex {
     pub columns: Vec<String>,
     /// `UNIQUE`.
     pub unique: bool,
+    /// Its key is made of columns alone, without an expression.
+    pub plain: bool,
+    /// What `WHERE` demands of its rows.
+    pub predicate: Option<String>,
     /// `CONCURRENTLY`.
     pub concurrently: bool,
     /// How surely it is new.

@@ -54,19 +54,10 @@ impl<'a> AllowList<'a> {
             for (entry, used) in &mut self.entries {
                 if entry.covers(finding, &place) {
                     *used = true;
-                    if entry.holds(self.today) && finding.refuses() {
-                        let reason = Some(entry.reason.clone());
-                        finding.allowed = Some(Consent { by: "configuration", reason });
-                    }
+                    entry.let_through(finding, self.today);
                 }
             }
         }
-    }
-
-    /// Whether every entry has been needed.
-    #[must_use]
-    pub fn is_used_up(&self) -> bool {
-        self.entries.iter().all(|(_, used)| *used)
     }
 
     /// What is wrong with the entries themselves: no reason, past their day, or needed by nothing that
@@ -112,9 +103,18 @@ impl<'a> AllowList<'a> {
 }
 
 impl Entry {
-    fn covers(&self, finding: &Finding, migration: &str) -> bool {
+    /// Whether the entry is about `finding`, found in `migration`.
+    #[must_use]
+    pub fn covers(&self, finding: &Finding, migration: &str) -> bool {
         let allowance = Allowance { rule: self.rule.clone(), object: self.object.clone() };
         allowance.covers(finding) && self.migration.as_deref().is_none_or(|only| only == migration)
+    }
+
+    /// Marks a finding that the entry covers as let through, where the entry has a reason and holds on the day `today`.
+    pub fn let_through(&self, finding: &mut Finding, today: Date) {
+        if self.holds(today) && finding.refuses() {
+            finding.allowed = Some(Consent { by: "configuration", reason: Some(self.reason.clone()) });
+        }
     }
 
     fn holds(&self, today: Date) -> bool {

@@ -8,8 +8,8 @@ use std::{
 
 use super::{
     action::{
-        Action, Certainty, Column, CreateTable, DataType, Default as ColumnDefault, Drop, EnumChange, Kind,
-        Step, TableChange, Transaction,
+        Action, Certainty, Column, Constraint, ConstraintKind, CreateIndex, CreateTable, DataType,
+        Default as ColumnDefault, Drop, EnumChange, Kind, Step, TableChange, Transaction,
     },
     name::Name,
     sql::UNKNOWN,
@@ -56,6 +56,25 @@ impl From<Kind> for Space {
     }
 }
 
+impl From<crate::catalog::Kind> for Space {
+    fn from(kind: crate::catalog::Kind) -> Self {
+        use crate::catalog::Kind;
+        match kind {
+            Kind::Table | Kind::Index | Kind::View | Kind::MaterializedView | Kind::Sequence => {
+                Self::Relation
+            }
+            Kind::Type | Kind::Domain => Self::Type,
+            Kind::Routine => Self::Routine,
+            Kind::Column => Self::Column,
+            Kind::Constraint => Self::Constraint,
+            Kind::Trigger => Self::Trigger,
+            Kind::Policy => Self::Policy,
+            Kind::Rule => Self::Rule,
+            other @ (Kind::Schema | Kind::Extension | Kind::Other) => Self::Other(other.words()),
+        }
+    }
+}
+
 /// An object's place in the catalog: its full name first, so that what belongs to a table stands beside it.
 pub type Key = (Name, Space);
 
@@ -83,11 +102,25 @@ pub struct Object {
     pub required: bool,
     /// An enum's labels.
     pub labels: Option<Vec<String>>,
+    /// A table's unique keys, as far as they are known.
+    pub keys: Vec<UniqueKey>,
+}
+
+/// Columns of a table that no two rows share the values of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UniqueKey {
+    /// The index or constraint that sees to it.
+    name: Option<String>,
+    columns: Vec<String>,
+    /// Only of the rows that it holds for.
+    predicate: Option<String>,
+    /// The script dropped it; what was there when the script began still has it.
+    dropped: bool,
 }
 
 impl Object {
     fn new(kind: Kind, maker: Maker) -> Self {
-        Self { maker, kind, data_type: None, default: None, required: false, labels: None }
+        Self { maker, kind, data_type: None, default: None, required: false, labels: None, keys: Vec::new() }
     }
 }
 
@@ -132,6 +165,7 @@ impl History {
                     if matches!(object.maker, Maker::Script(_)) {
                         object.maker = Maker::Migration(Arc::clone(&migration));
                     }
+                    object.keys.retain(|key| !key.dropped);
                     self.objects.insert(key, object);
                 }
             }
@@ -303,13 +337,7 @@ impl<'h> Catalog<'h> {
             Action::Enter(_) => self.branches.push(Vec::new()),
             Action::Leave => self.leave(),
             Action::CreateTable(table) => self.create_table(table),
-            Action::CreateIndex(index) => {
-                let table = self.resolve(Space::Relation, &index.table);
-                if let Some(name) = &index.name {
-                    let name = Name { schema: table.schema, ..name.clone() };
-                    self.create(Kind::Index, &name, index.certainty);
-                }
-            }
+            Action::CreateIndex(index) => self.create_index(index),
             Action::Create(create) => {
                 self.create(create.kind, &create.name, create.certainty);
                 if create.labels.is_some() {
@@ -389,7 +417,84 @@ impl<'h> Catalog<'h> {
             for column in &table.columns {
                 self.add_column(&name, column, table.certainty);
             }
+            for constraint in &table.constraints {
+                self.add_constraint(&name, constraint);
+            }
         }
+    }
+
+    fn create_index(&mut self, index: &CreateIndex) {
+        let table = self.resolve(Space::Relation, &index.table);
+        if let Some(name) = &index.name {
+            let name = Name { schema: table.schema.clone(), ..name.clone() };
+            self.create(Kind::Index, &name, index.certainty);
+        }
+        if index.unique && index.plain {
+            self.add_key(
+                &table,
+                index.name.as_ref().map(|name| &name.name),
+                &index.columns,
+                &index.predicate,
+            );
+        }
+    }
+
+    fn add_key(
+        &mut self,
+        table: &Name,
+        name: Option<&String>,
+        columns: &[String],
+        predicate: &Option<String>,
+    ) {
+        let key = UniqueKey {
+            name: name.cloned(),
+            columns: columns.to_vec(),
+            predicate: predicate.clone(),
+            dropped: false,
+        };
+        self.change(Space::Relation, table, |object| object.keys.push(key));
+    }
+
+    fn add_constraint(&mut self, table: &Name, constraint: &Constraint) {
+        if let Some(name) = &constraint.name {
+            self.create(Kind::Constraint, &table.member(name), Certainty::Certain);
+        }
+        if matches!(constraint.kind, ConstraintKind::Unique | ConstraintKind::PrimaryKey) {
+            self.add_key(table, constraint.name.as_ref(), &constraint.columns, &None);
+        }
+    }
+
+    /// The keys of the tables in `schema` that the index or constraint `name` saw to.
+    fn drop_key(&mut self, table: Option<&Name>, schema: Option<&String>, name: &str) {
+        let is_meant = |key: &UniqueKey| key.name.as_deref() == Some(name);
+        let tables: Vec<Name> = match table {
+            Some(table) => vec![table.clone()],
+            None => self
+                .history
+                .objects
+                .iter()
+                .filter(|((table, _), object)| {
+                    table.schema.as_ref() == schema && object.keys.iter().any(is_meant)
+                })
+                .map(|((table, _), _)| table.clone())
+                .collect(),
+        };
+        for table in tables {
+            self.change(Space::Relation, &table, |object| {
+                object.keys.iter_mut().filter(|key| is_meant(key)).for_each(|key| key.dropped = true);
+            });
+        }
+    }
+
+    /// Whether a key that the table had when the script began, or got since, makes `columns` unique too.
+    #[must_use]
+    pub fn is_unique(&self, table: &Name, columns: &[String], predicate: Option<&String>) -> bool {
+        let is_enough = |key: &UniqueKey| {
+            !key.columns.is_empty()
+                && key.columns.iter().all(|column| columns.contains(column))
+                && (key.predicate.is_none() || key.predicate.as_ref() == predicate)
+        };
+        self.get(Space::Relation, table).is_some_and(|object| object.keys.iter().any(is_enough))
     }
 
     fn add_column(&mut self, table: &Name, column: &Column, certainty: Certainty) {
@@ -400,6 +505,9 @@ impl<'h> Catalog<'h> {
                 object.default = column.default.clone();
                 object.required = column.required;
             });
+            for constraint in &column.constraints {
+                self.add_constraint(table, constraint);
+            }
         }
     }
 
@@ -420,6 +528,12 @@ impl<'h> Catalog<'h> {
     }
 
     fn drop(&mut self, drop: &Drop) {
+        let name = self.resolve(drop.kind.into(), &drop.name);
+        match (drop.kind, &name.member) {
+            (Kind::Index, _) => self.drop_key(None, name.schema.as_ref(), &name.name),
+            (Kind::Constraint, Some(member)) => self.drop_key(Some(&name.table()), None, member),
+            _ => {}
+        }
         self.remove(drop.kind.into(), &drop.name);
     }
 
@@ -452,6 +566,12 @@ impl<'h> Catalog<'h> {
                 self.shift(member, new);
             }
         }
+        if let (Space::Column, Some(old), Some(new)) = (space, &from.member, &to.member) {
+            self.change(Space::Relation, &from.table(), |object| {
+                let columns = object.keys.iter_mut().flat_map(|key| &mut key.columns);
+                columns.filter(|column| *column == old).for_each(|column| column.clone_from(new));
+            });
+        }
         self.shift((from, space), (to, space));
     }
 
@@ -476,11 +596,7 @@ impl<'h> Catalog<'h> {
         let column = |name: &str| table.member(name);
         match change {
             TableChange::AddColumn(new, certainty) => self.add_column(table, new, *certainty),
-            TableChange::AddConstraint(constraint) => {
-                if let Some(name) = &constraint.name {
-                    self.create(Kind::Constraint, &table.member(name), Certainty::Certain);
-                }
-            }
+            TableChange::AddConstraint(constraint) => self.add_constraint(table, constraint),
             TableChange::SetType(set) => self.change(Space::Column, &column(&set.column), |object| {
                 object.data_type.clone_from(&set.to);
             }),

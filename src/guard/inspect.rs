@@ -3,11 +3,13 @@
 use std::{collections::HashMap, ops::Range};
 
 use super::{
-    Script,
+    Located, Script, Terms,
     action::{Action, Branch, Step},
     catalog::{Catalog, History, Key, Layer, Space},
+    join,
     lines::Lines,
     name::Name,
+    proof::{self, Proof},
     rules::{DEFAULTS, Look, RULES, Rule, UNPARSED_SQL, UNUSED_WAIVER, Verdict},
     sql,
     waiver::{self, Waiver, Waivers},
@@ -33,19 +35,21 @@ pub(super) struct Inspection<'s> {
     uncalled: Option<Name>,
     branches: Vec<Branch>,
     statements: usize,
-    waivers: Waivers,
+    terms: Terms<'s>,
 }
 
 struct Pending {
-    /// The byte it is at.
-    at: usize,
+    /// The bytes it is about.
+    place: Range<usize>,
+    /// The bytes of its statement.
+    statement: Range<usize>,
     finding: Finding,
     if_made_again: Option<(Severity, &'static str)>,
     in_company: bool,
 }
 
 impl<'s> Inspection<'s> {
-    pub(super) fn new(script: &'s Script<'s>, history: &'s History) -> Self {
+    pub(super) fn new(script: &'s Script<'s>, history: &'s History, terms: Terms<'s>) -> Self {
         Self {
             script,
             lines: Lines::of(script.sql),
@@ -56,18 +60,12 @@ impl<'s> Inspection<'s> {
             uncalled: None,
             branches: Vec::new(),
             statements: 0,
-            waivers: Waivers::Ignored,
+            terms,
         }
     }
 
-    /// With waivers that count, or do not.
-    pub(super) fn honouring(mut self, waivers: &Waivers) -> Self {
-        self.waivers = waivers.clone();
-        self
-    }
-
     /// Runs it: the findings in the order of their places, and what the script leaves behind in the catalog.
-    pub(super) fn run(mut self) -> (Vec<Finding>, Layer) {
+    pub(super) fn run(mut self) -> (Vec<Located>, Layer) {
         sql::for_each_statement(self.script.sql, &mut |steps| {
             self.statements += 1;
             self.steps(steps);
@@ -77,16 +75,30 @@ impl<'s> Inspection<'s> {
             self.steps(body);
         }
         self.uncalled = None;
-        self.waive();
         let alone = self.statements < 2;
-        let mut findings: Vec<Finding> = self
-            .findings
-            .into_iter()
-            .filter(|pending| !(pending.in_company && alone))
-            .map(|pending| pending.finding)
-            .collect();
-        findings.sort_by_key(|finding| (finding.line, finding.column));
+        self.findings.retain(|pending| !(pending.in_company && alone));
+        if let Some(proof) = self.terms.proof {
+            self.join(proof);
+        }
+        self.waive();
+        let located = |Pending { finding, place, .. }| Located { finding, place };
+        let mut findings: Vec<Located> = self.findings.into_iter().map(located).collect();
+        findings.sort_by_key(|located| located.place.start);
         (findings, self.catalog.into_layer())
+    }
+
+    /// Adds what was proved.
+    fn join(&mut self, proof: &Proof) {
+        let located = |Pending { finding, place, .. }| Located { finding, place };
+        let mut found: Vec<Located> = std::mem::take(&mut self.findings).into_iter().map(located).collect();
+        join::join(&mut found, proof, self.script);
+        for Located { mut finding, place } in found {
+            if finding.created_in.is_none() {
+                finding.created_in = key_of(&finding, proof).and_then(|key| self.maker(&key));
+            }
+            let statement = place.clone();
+            self.findings.push(Pending { place, statement, finding, if_made_again: None, in_company: false });
+        }
     }
 
     fn steps(&mut self, steps: Vec<Step>) {
@@ -155,6 +167,15 @@ impl<'s> Inspection<'s> {
             let why = "There is more to find than is listed; the rest of the script was not looked at";
             return self.found(&UNPARSED_SQL, step, Verdict::about("script").because(format!("{why}.")));
         }
+        // One statement does one thing to one object, however many of its clauses ask for it.
+        let is_same = |pending: &Pending| {
+            pending.finding.rule == rule.id
+                && pending.finding.object == verdict.object
+                && pending.statement == step.statement
+        };
+        if self.findings.last().is_some_and(is_same) {
+            return;
+        }
         let (line, column) = self.lines.position(self.script.sql, step.place.start);
         let key = verdict.key.clone();
         let finding = Finding {
@@ -176,13 +197,14 @@ impl<'s> Inspection<'s> {
             (severity, why)
         });
         let in_company = verdict.in_company;
-        let at = step.place.start;
-        self.findings.push(Pending { at, finding, if_made_again, in_company });
+        let place = step.place.clone();
+        let statement = step.statement.clone();
+        self.findings.push(Pending { place, statement, finding, if_made_again, in_company });
     }
 
     /// Lets through what the script's own waivers allow, and reports those that do not count.
     fn waive(&mut self) {
-        let Waivers::Honoured { except } = self.waivers.clone() else { return };
+        let Waivers::Honoured { except } = self.terms.waivers else { return };
         for waiver in waiver::find(self.script.sql) {
             let problem = match &waiver.meaning {
                 Err(problem) => Some(problem.clone()),
@@ -192,7 +214,7 @@ impl<'s> Inspection<'s> {
                 Ok((allowance, reason)) => {
                     let mut used = false;
                     let in_scope = |at: usize| waiver.scope.contains(&at);
-                    for pending in self.findings.iter_mut().filter(|pending| in_scope(pending.at)) {
+                    for pending in self.findings.iter_mut().filter(|pending| in_scope(pending.place.start)) {
                         if allowance.covers(&pending.finding) {
                             used = true;
                             let consent = Consent { by: "waiver", reason: Some(reason.clone()) };
@@ -238,6 +260,17 @@ impl<'s> Inspection<'s> {
         };
         itself.or_else(table).map(str::to_owned)
     }
+}
+
+/// What only the proof tells of stands in the history, too.
+fn key_of(finding: &Finding, proof: &Proof) -> Option<Key> {
+    let is_it = |verdict: &&proof::Verdict| verdict.object == finding.object && verdict.rule == finding.rule;
+    let kind = proof.verdicts.iter().find(is_it)?.kind;
+    let mut parts = Name::split(&finding.object);
+    let member = if kind.is_member() { parts.pop() } else { None };
+    let mut name = Name::from_parts(&parts);
+    name.schema.get_or_insert_with(|| "public".into());
+    Some((Name { member, ..name }, kind.into()))
 }
 
 fn waiver_object(waiver: &Waiver) -> String {

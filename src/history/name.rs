@@ -46,6 +46,19 @@ impl MigrationName {
         Ok(Self(name))
     }
 
+    /// The name of the `at`th of several files that make one migration together, from 0: those after the first hold
+    /// an index each.
+    #[must_use]
+    pub fn part(&self, at: usize) -> Self {
+        let suffix = match at {
+            0 => return self.clone(),
+            1 => "_index".to_owned(),
+            _ => format!("_index_{at}"),
+        };
+        // All of it is ASCII.
+        Self(format!("{}{suffix}", &self.0[..self.0.len().min(MAX_BYTES - suffix.len())]))
+    }
+
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -194,6 +207,14 @@ mod tests {
         {
             assert!(MigrationName::parse(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn the_parts_of_a_migration_are_told_apart_and_stay_short_enough() {
+        let part = |name: &str, at| MigrationName::parse(name).unwrap().part(at).0;
+        assert_eq!([part("x", 0), part("x", 1), part("x", 2)], ["x", "x_index", "x_index_2"]);
+        let long = part(&"x".repeat(80), 12);
+        assert!(long.len() == 80 && long.ends_with("x_index_12"), "{long}");
     }
 
     #[test]

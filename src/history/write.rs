@@ -25,41 +25,57 @@ pub enum WriteError {
     Io(#[from] std::io::Error),
 }
 
-/// Writes `sql` as `<migrations>/<directory>/migration.sql` and gives the file's path.
+/// Writes each of `files`, a directory's name and its SQL, as `<migrations>/<directory>/migration.sql`.
 ///
-/// It is staged beside its place, synced and renamed, so that nobody ever sees a part of it. In a project's first
-/// migration Prisma's `migration_lock.toml` is made as well.
+/// All are staged beside their places, synced and renamed, so that nobody ever sees a part of one; where one cannot
+/// be put in its place, none stays. In a project's first migration Prisma's `migration_lock.toml` is made as well.
 ///
 /// # Errors
-/// Where the place is taken or cannot be written to.
-pub fn write(
-    processes: &Processes,
-    migrations: &Utf8Path,
-    directory: &str,
-    sql: &str,
-) -> Result<Utf8PathBuf, WriteError> {
+/// Where a place is taken or cannot be written to.
+pub fn write(processes: &Processes, migrations: &Utf8Path, files: &[(&str, &str)]) -> Result<(), WriteError> {
     let is_first = !migrations.exists();
     fs_err::create_dir_all(migrations)?;
-    let target = migrations.join(directory);
-    if target.symlink_metadata().is_ok() {
-        return Err(WriteError::Exists(target));
+    let mut staged = Vec::new();
+    for (directory, sql) in files {
+        let target = migrations.join(directory);
+        if target.symlink_metadata().is_ok() {
+            return Err(WriteError::Exists(target));
+        }
+        staged.push((stage(processes, migrations, sql)?, target));
     }
-    // A dot keeps Prisma and this tool from taking it for a migration.
-    let staged = processes.temporary_directory(migrations, ".run-migration-")?;
-    let file = staged.path().join(FILE_NAME);
-    let mut open = fs_err::File::create_new(&file)?;
-    open.write_all(sql.as_bytes())?;
-    open.sync_all()?;
-    let staged_path = staged.path().to_owned();
-    set_default_mode(&staged_path, migrations)?;
-    fs_err::rename(&staged_path, &target)?;
-    // The name it had is gone: there is nothing left to remove.
-    let _ = staged.keep();
+    let mut placed = Vec::new();
+    for (staged, target) in staged {
+        if let Err(error) = fs_err::rename(staged.path(), &target) {
+            take_back(&placed);
+            return Err(error.into());
+        }
+        // The name it had is gone: there is nothing left to remove.
+        let _ = staged.keep();
+        placed.push(target);
+    }
     fs_err::File::open(migrations)?.sync_all()?;
     if is_first {
         fs_err::write(migrations.join(LOCK_FILE), LOCK_TEXT)?;
     }
-    Ok(target.join(FILE_NAME))
+    Ok(())
+}
+
+/// A directory with the file, ready to be renamed.
+fn stage(processes: &Processes, migrations: &Utf8Path, sql: &str) -> Result<tempfile::TempDir, WriteError> {
+    // A dot keeps Prisma and this tool from taking it for a migration.
+    let staged = processes.temporary_directory(migrations, ".run-migration-")?;
+    let mut open = fs_err::File::create_new(staged.path().join(FILE_NAME))?;
+    open.write_all(sql.as_bytes())?;
+    open.sync_all()?;
+    set_default_mode(staged.path(), migrations)?;
+    Ok(staged)
+}
+
+fn take_back(placed: &[Utf8PathBuf]) {
+    for directory in placed {
+        // What is left then is a whole migration, and the error that is reported is the first one.
+        let _ = std::fs::remove_dir_all(directory);
+    }
 }
 
 /// Gives the staged directory, made 0700, the mode that a plain `mkdir` beside its place would have had: its
@@ -68,4 +84,43 @@ fn set_default_mode(staged: &std::path::Path, parent: &Utf8Path) -> std::io::Res
     use std::os::unix::fs::PermissionsExt;
     let mode = fs_err::metadata(parent)?.permissions().mode() & 0o777 | 0o700;
     fs_err::set_permissions(staged, std::fs::Permissions::from_mode(mode))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn where_one_cannot_be_put_in_its_place_none_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let migrations = Utf8Path::from_path(directory.path()).unwrap();
+        let processes = Processes::start().unwrap();
+        let names = || {
+            let mut names: Vec<_> = migrations
+                .read_dir_utf8()
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().to_owned())
+                .collect();
+            names.sort();
+            names
+        };
+        let too_long = "x".repeat(300);
+        assert!(
+            write(
+                &processes,
+                migrations,
+                &[("1_a", "SELECT 1;"), ("2_b", "SELECT 2;"), (&too_long, "SELECT 3;")]
+            )
+            .is_err()
+        );
+        assert_eq!(names(), [""; 0]);
+        write(&processes, migrations, &[("1_a", "SELECT 1;"), ("2_b", "SELECT 2;")]).unwrap();
+        assert!(matches!(
+            write(&processes, migrations, &[("3_c", ""), ("2_b", "")]),
+            Err(WriteError::Exists(_))
+        ));
+        assert_eq!(names(), ["1_a", "2_b"]);
+        assert_eq!(std::fs::read_to_string(migrations.join("2_b/migration.sql")).unwrap(), "SELECT 2;");
+        processes.finish().await;
+    }
 }

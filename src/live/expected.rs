@@ -94,12 +94,17 @@ impl Source {
         processes: &Processes,
     ) -> Result<Loaded, ExpectedError> {
         match self {
-            Self::Python(name) => Ok(load::load(&installed(name, environment, processes).await?)?),
-            Self::Path(path) if path.is_dir() => Ok(load::load(path)?),
+            Self::Python(name) => directory(&installed(name, environment, processes).await?),
+            Self::Path(path) if path.is_dir() => directory(path),
             Self::Path(path) if path.is_file() => Ok(read_wheel(path)?.history()),
             Self::Path(path) => Err(ExpectedError::Missing(path.clone())),
         }
     }
+}
+
+/// What a person named may be a link, as it often is in an image; only within a history links are suspect.
+fn directory(path: &Utf8Path) -> Result<Loaded, ExpectedError> {
+    Ok(load::load(&path.canonicalize_utf8().map_err(LoadError::Io)?)?)
 }
 
 /// The migrations of the installed package `name`.

@@ -17,8 +17,9 @@ pub const ADVISORY_LOCK: u32 = 72_707_369;
 pub enum Ledger {
     /// There is no such table: Prisma Migrate never worked here.
     Absent {
-        /// How many tables the schema holds all the same; those of extensions do not count.
-        tables: u64,
+        /// How many tables the schema holds all the same, those of extensions left out; `None` where there is no
+        /// such schema.
+        tables: Option<u64>,
     },
     /// Its rows, in the order in which they were begun.
     Present(Vec<Entry>),
@@ -43,7 +44,7 @@ pub struct Entry {
     pub is_running: bool,
 }
 
-/// Asks whether there is a ledger in `schema`, and how many tables.
+/// Asks whether there is a ledger in `schema`, how many tables, and whether there is a schema.
 ///
 /// The catalogs answer this to every role and never with an error, unlike a look at the table itself and, where
 /// the role may not use the schema, `to_regclass`.
@@ -54,9 +55,11 @@ pub(super) fn probe(schema: &str) -> String {
         "SELECT pg_catalog.count(*) FILTER (WHERE c.relname = {table}), \
                 pg_catalog.count(*) FILTER (WHERE c.relname <> {table} AND c.relkind IN ('r', 'p') \
                   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid \
-                    AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype = 'e')) \
-           FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-          WHERE n.nspname = {schema} AND c.relkind IN ('r', 'p', 'v', 'm', 'f');"
+                    AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype = 'e')), \
+                pg_catalog.count(DISTINCT n.oid) \
+           FROM pg_catalog.pg_namespace n \
+           LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f') \
+          WHERE n.nspname = {schema};"
     )
 }
 
@@ -67,7 +70,7 @@ pub(super) fn absence(rows: &[SimpleQueryRow]) -> Option<Ledger> {
             .and_then(|row| row.try_get(column).ok().flatten()?.parse::<u64>().ok())
             .unwrap_or_default()
     };
-    (number(0) == 0).then(|| Ledger::Absent { tables: number(1) })
+    (number(0) == 0).then(|| Ledger::Absent { tables: (number(2) > 0).then(|| number(1)) })
 }
 
 /// Asks for the ledger's rows.

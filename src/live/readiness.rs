@@ -59,7 +59,7 @@ pub fn judge(observation: &Observation, expectation: Expectation<'_>) -> Verdict
         (Some(snapshot), Some(found)) => (snapshot.tables.gaps(found), snapshot.tables.retyped(found)),
         _ => (Vec::new(), Vec::new()),
     };
-    let mut faults = faults(&state);
+    let mut faults = faults(&state, &observation.ledger);
     if !missing.is_empty() {
         faults.push(lacks(&missing));
     }
@@ -79,7 +79,7 @@ pub fn judge(observation: &Observation, expectation: Expectation<'_>) -> Verdict
 }
 
 /// What stands in the way of serving.
-fn faults(state: &State) -> Vec<String> {
+fn faults(state: &State, ledger: &Ledger) -> Vec<String> {
     let mut faults = Vec::new();
     let failed: Vec<_> = state.failed.iter().map(|failed| failed.name.as_str()).collect();
     faults.extend(listed("failed", &failed));
@@ -87,7 +87,8 @@ fn faults(state: &State) -> Vec<String> {
         return faults;
     }
     if state.standing == Standing::Empty && !state.pending.is_empty() {
-        faults.push("the database is empty".into());
+        let has_schema = matches!(ledger, Ledger::Absent { tables: Some(_) });
+        faults.push(if has_schema { "the database is empty" } else { "there is no such schema" }.into());
     }
     let pending: Vec<_> = state.pending.iter().map(|pending| pending.name.as_str()).collect();
     faults.extend(listed("pending", &pending));
@@ -104,7 +105,7 @@ fn faults(state: &State) -> Vec<String> {
 /// What a human should know although it does not stand in the way.
 fn doubts(state: &State, ledger: &Ledger) -> Vec<String> {
     let mut doubts = Vec::new();
-    if let (Standing::NotManaged, Ledger::Absent { tables }) = (state.standing, ledger) {
+    if let (Standing::NotManaged, Ledger::Absent { tables: Some(tables) }) = (state.standing, ledger) {
         let tables = if *tables == 1 { "1 table".to_owned() } else { format!("{tables} tables") };
         doubts.push(format!("not managed by Prisma Migrate: {tables}, but no _prisma_migrations"));
     }
@@ -219,20 +220,20 @@ mod tests {
                 "ready: db=2_b expected=1_a; warning: 1 ahead of this code: 2_b",
             ),
             (
-                Ledger::Absent { tables: 2 },
+                Ledger::Absent { tables: Some(2) },
                 &["1_a"],
                 true,
                 false,
                 "ready: db=none expected=1_a; warning: not managed by Prisma Migrate: 2 tables, but no _prisma_migrations",
             ),
             (
-                Ledger::Absent { tables: 0 },
+                Ledger::Absent { tables: Some(0) },
                 &["1_a"],
                 false,
                 false,
                 "drift: db=none expected=1_a; the database is empty; 1 pending: 1_a",
             ),
-            (Ledger::Absent { tables: 0 }, &[], true, true, "ready: db=none expected=none"),
+            (Ledger::Absent { tables: Some(0) }, &[], true, true, "ready: db=none expected=none"),
         ] {
             let given = verdict(ledger.clone(), expected, Strictness::Lenient);
             assert_eq!((given.ready, given.line.as_str()), (lenient, line));
@@ -248,7 +249,7 @@ mod tests {
         let expectation =
             Expectation { history: &history, snapshot: Some(&snapshot), strictness: Strictness::Lenient };
         let found = Some(catalog(r#"{"A": {"id": "uuid"}}"#));
-        for ledger in [applied(&["1_a"]), applied(&["1_a", "2_b"]), Ledger::Absent { tables: 1 }] {
+        for ledger in [applied(&["1_a"]), applied(&["1_a", "2_b"]), Ledger::Absent { tables: Some(1) }] {
             let verdict = judge(&Observation { ledger, catalog: found.clone() }, expectation);
             assert!(!verdict.ready);
             assert!(verdict.line.contains("; lacks column A.n, table B"), "{}", verdict.line);

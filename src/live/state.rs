@@ -95,7 +95,7 @@ pub struct State {
 pub fn compare(ledger: &Ledger, history: &History) -> State {
     let (entries, absent) = match ledger {
         Ledger::Present(entries) => (entries.as_slice(), None),
-        Ledger::Absent { tables } => (&[][..], Some(*tables)),
+        Ledger::Absent { tables } => (&[][..], Some(tables.unwrap_or_default())),
     };
     let fates = fates(entries);
     let expected: BTreeSet<&str> =
@@ -308,8 +308,9 @@ mod tests {
             (rows(&["1_a", "2_b?"]), &["1_a", "2_b"], Behind),
             (rows(&["1_a", "2_b~", "2_b?"]), &["1_a", "2_b"], Behind),
             (rows(&[]), &[], UpToDate),
-            (Ledger::Absent { tables: 0 }, &["1_a"], Empty),
-            (Ledger::Absent { tables: 3 }, &["1_a"], NotManaged),
+            (Ledger::Absent { tables: Some(0) }, &["1_a"], Empty),
+            (Ledger::Absent { tables: None }, &["1_a"], Empty),
+            (Ledger::Absent { tables: Some(3) }, &["1_a"], NotManaged),
         ] {
             assert_eq!(compare(&ledger, &history(directory)).standing, wanted, "{ledger:?} {directory:?}");
         }

@@ -128,6 +128,22 @@ impl Error {
     }
 }
 
+/// How much of the server's log a message shows.
+const LOG_TAIL: usize = 2000;
+
+/// The end of a text, from the beginning of a line.
+pub(super) fn tail(text: &str) -> String {
+    let mut start = text.len().saturating_sub(LOG_TAIL);
+    while !text.is_char_boundary(start) {
+        start += 1;
+    }
+    let end = &text[start..];
+    match end.find('\n') {
+        Some(line) if start > 0 => end[line + 1..].to_owned(),
+        _ => end.to_owned(),
+    }
+}
+
 fn wanted(major: Option<u32>) -> String {
     match major {
         Some(major) => format!(" {major}"),

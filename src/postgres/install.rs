@@ -38,14 +38,13 @@ pub(super) async fn cached(
     None
 }
 
-/// Installs a copy, or waits for another run that does. What is in the cache was looked at before.
+/// Installs a copy, or waits for another run that does. The cache was looked at before, in vain.
 pub(super) async fn install(
     search: &Search<'_>,
     cache: &Cache,
     stage: &Stage,
     attempts: &mut Vec<Attempt>,
 ) -> Option<Installation> {
-    let known = cache.copies();
     let lock = match prepare(search, cache, stage).await {
         Ok(lock) => lock,
         Err(why) => {
@@ -53,11 +52,10 @@ pub(super) async fn install(
             return None;
         }
     };
-    if cache.copies() != known {
-        let found = cached(search, cache, &mut Vec::new()).await;
-        if found.is_some() {
-            return found;
-        }
+    // Another run may have filled it since; what does not serve has been listed.
+    let found = cached(search, cache, &mut Vec::new()).await;
+    if found.is_some() {
+        return found;
     }
     for source in [Source::Npm, Source::GitHub] {
         let installer = Installer { search, cache, source };

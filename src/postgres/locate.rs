@@ -13,15 +13,14 @@ use crate::{
 /// Printing a version takes milliseconds.
 const PROBE_LIMIT: Duration = Duration::from_secs(20);
 
-/// Directories whose children may each be one version: the directory, how the children's names begin, and
-/// where the binaries are in a child.
-const VERSIONED: [(&str, &str, &str); 6] = [
-    ("/usr/lib/postgresql", "", "bin"),
-    ("/usr", "pgsql-", "bin"),
-    ("/opt/homebrew/opt", "postgresql", "bin"),
-    ("/usr/local/opt", "postgresql", "bin"),
-    ("/home/linuxbrew/.linuxbrew/opt", "postgresql", "bin"),
-    ("/Applications/Postgres.app/Contents/Versions", "", "bin"),
+/// Directories whose children may each be one version, and how the children's names begin.
+const VERSIONED: [(&str, &str); 6] = [
+    ("/usr/lib/postgresql", ""),
+    ("/usr", "pgsql-"),
+    ("/opt/homebrew/opt", "postgresql"),
+    ("/usr/local/opt", "postgresql"),
+    ("/home/linuxbrew/.linuxbrew/opt", "postgresql"),
+    ("/Applications/Postgres.app/Contents/Versions", ""),
 ];
 
 /// The directories where a system may keep PostgreSQL: those on the PATH, then the usual ones, newest first.
@@ -29,12 +28,13 @@ const VERSIONED: [(&str, &str, &str); 6] = [
 pub(super) fn system_directories(environment: &Environment) -> Vec<Utf8PathBuf> {
     let path = environment.get_os("PATH").unwrap_or_default();
     let on_path = std::env::split_paths(path).filter_map(|directory| {
-        let directory = Utf8PathBuf::from_path_buf(directory).ok()?;
+        // A relative entry means the directory that the user stands in: nobody's PostgreSQL lives there.
+        let directory = Utf8PathBuf::from_path_buf(directory).ok().filter(|path| path.is_absolute())?;
         let postgres = directory.join("postgres").canonicalize_utf8().ok()?;
         let resolved = postgres.parent()?;
         Some(if resolved.join("initdb").exists() { resolved.to_owned() } else { directory })
     });
-    let usual = VERSIONED.into_iter().flat_map(|(parent, prefix, bin)| versions(parent.into(), prefix, bin));
+    let usual = VERSIONED.into_iter().flat_map(|(parent, prefix)| versions(parent.into(), prefix));
     let mut found = Vec::new();
     for directory in on_path.chain(usual) {
         if !found.contains(&directory) {
@@ -44,13 +44,13 @@ pub(super) fn system_directories(environment: &Environment) -> Vec<Utf8PathBuf> 
     found
 }
 
-fn versions(parent: &Utf8Path, prefix: &str, bin: &str) -> Vec<Utf8PathBuf> {
+fn versions(parent: &Utf8Path, prefix: &str) -> Vec<Utf8PathBuf> {
     let Ok(entries) = parent.read_dir_utf8() else { return Vec::new() };
     let mut found: Vec<(u32, Utf8PathBuf)> = entries
         .flatten()
         .filter(|entry| entry.file_name().starts_with(prefix))
         .filter_map(|entry| {
-            let bin = entry.path().join(bin);
+            let bin = entry.path().join("bin");
             let version = leading_number(entry.file_name().trim_start_matches(|c: char| !c.is_ascii_digit()));
             Some((version, bin.canonicalize_utf8().ok()?))
         })

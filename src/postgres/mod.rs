@@ -5,11 +5,13 @@
 
 mod account;
 mod cache;
+mod data;
 mod error;
 mod install;
 mod locate;
 mod npm;
 mod pins;
+mod postmaster;
 mod server;
 mod sweep;
 mod unpack;

@@ -8,7 +8,7 @@ use nix::{
     unistd::{AccessFlags, Gid, Uid, access, chown, geteuid},
 };
 
-use super::{Attempt, Error, account, server::SOCKET_NAME, sweep};
+use super::{Attempt, Error, account, postmaster::SOCKET_NAME, sweep};
 use crate::{context::Context, process::RunAs};
 
 /// How the directory of every server begins.

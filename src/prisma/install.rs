@@ -45,6 +45,8 @@ pub(super) struct Installer<'a> {
     pub environment: &'a Environment,
     /// The directory that packages are installed in.
     pub cache: Utf8PathBuf,
+    /// The project's own `.npmrc`, which may name its registry. It need not exist.
+    pub npmrc: Utf8PathBuf,
     /// The limit for an installation, and for waiting for another run's.
     pub timeout: Duration,
     /// Whether what is not there is installed.
@@ -101,7 +103,12 @@ impl Installer<'_> {
         let purpose = || format!("it installs {}", package.what);
         let npm = on_path(self.environment, "npm")
             .ok_or_else(|| Error::Missing { program: "npm", purpose: purpose() })?;
-        // Scripts would download what is not needed, and run code that nobody looked at.
+        let npmrc = directory.join(".npmrc");
+        if self.npmrc.is_file() {
+            fs_err::copy(&self.npmrc, &npmrc)?;
+        }
+        // Scripts would download what is not needed, and run code that nobody looked at. What else is set here
+        // could be otherwise in somebody's npmrc and would break the installation.
         let invocation = Invocation::new(npm, directory)
             .args([
                 "ci",
@@ -112,11 +119,13 @@ impl Installer<'_> {
                 "--loglevel=error",
             ])
             .args(["--global=false", "--workspaces=false", "--omit=dev", "--update-notifier=false"])
+            .args(["--package-lock=true", "--install-strategy=hoisted", "--dry-run=false"])
             .arg(format!("--prefix={directory}"))
             .timeout(self.timeout);
         let finished = self.processes.run(invocation).await?;
         if finished.success() {
-            return Ok(());
+            // It may hold a token.
+            return if npmrc.exists() { Ok(fs_err::remove_file(npmrc)?) } else { Ok(()) };
         }
         let said = String::from_utf8_lossy(&finished.stderr);
         let lines: Vec<_> = said.lines().filter(|line| !line.trim().is_empty()).take(6).collect();

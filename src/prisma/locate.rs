@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{config::Project, context::Environment, process::Processes};
 
+const OURS: &str = "Prisma's wasm build, installed by this tool";
 const NO_NATIVE: &str = "no native engine of this Prisma is on the disk that runs here";
 
 /// What a search goes by. Paths are absolute.
@@ -171,7 +172,7 @@ impl Search<'_> {
     async fn our_engine(self, major: u64, why: &str) -> Result<Engine, Error> {
         let directory = self.installer().ensure(&packages::ENGINE).await?;
         let path = directory.join(format!("schema-engine-{major}"));
-        Ok(Engine { path, version: packages::engine_version(major), why: why.to_owned() })
+        Ok(Engine { path, version: packages::engine_version(major), why: format!("{OURS}: {why}") })
     }
 
     fn installer(&self) -> Installer<'_> {
@@ -179,6 +180,7 @@ impl Search<'_> {
             processes: self.processes,
             environment: self.request.environment,
             cache: self.cache(),
+            npmrc: self.request.project.root.join(".npmrc"),
             timeout: self.request.timeout,
             wanting: self.request.wanting,
         }

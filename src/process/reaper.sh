@@ -1,6 +1,6 @@
 # Outlives the tool just long enough to clean up after it, whatever killed it.
 #
-# $1 is the process group that all of the tool's children run in. Standard input is a pipe whose only
+# $1 is the process group that all of the tool's children run in, the pen. Standard input is a pipe whose only
 # write end the tool holds: it names the tool's temporary directories, one a line, before it makes them.
 # The end of input means that the tool is done or dead. Standard output is a pipe that the group's leader
 # waits on: the leader lives as long as this shell, so that the group's number stays ours to the end.
@@ -10,30 +10,58 @@ pen=$1
 shift
 while IFS= read -r dir; do set -- "$@" "$dir"; done
 
-# What a file says about a process is believed only if that process is a member of the pen.
-in_pen() {
+pause() { sleep 0.01 || sleep 1; }
+
+# Whether process $1 is a living member of the pen: numbers are not to be believed, wherever they come from.
+member() {
   case $1 in '' | *[!0-9]*) return 1 ;; esac
   if [ -e /proc/self/stat ]; then
     IFS= read -r stat <"/proc/$1/stat" || return 1
     stat=${stat##*')'} # state, parent, group, ...
-    stat=${stat# }
-    stat=${stat#* }
-    stat=${stat#* }
-    group=${stat%% *}
+    group=${stat#* * * }
+    group=${group%% *}
   else
-    group=$(ps -o pgid= -p "$1" | tr -d ' ')
+    stat=" $(ps -o stat=,pgid= -p "$1")"
+    group=${stat##* }
   fi
+  case $stat in ' Z'*) return 1 ;; esac
   [ "$group" = "$pen" ]
 }
 
-pause() { sleep 0.01 || sleep 1; }
+# The first line of the file in which a server, or initdb, keeps its process number.
+postmaster() {
+  number=
+  if [ -f "$1/data/postmaster.pid" ]; then IFS= read -r number <"$1/data/postmaster.pid"; fi
+}
 
-# A PostgreSQL server first: on SIGQUIT it leaves at once and leaks nothing, on SIGKILL it would leak
-# shared memory.
+# Whether initdb is at work: its own servers' numbers are negative.
+initialising() {
+  for dir do
+    postmaster "$dir"
+    case $number in -*) if member "${number#-}"; then return 0; fi ;; esac
+  done
+  return 1
+}
+
+# Whether anybody but the dead, whom their parent has not buried yet, is in the pen.
+inhabited() {
+  if ! [ -e /proc/self/stat ]; then return 0; fi
+  for process in /proc/[0-9]*; do
+    if member "${process#/proc/}"; then return 0; fi
+  done
+  return 1
+}
+
+# On SIGQUIT a PostgreSQL server leaves at once and leaks nothing, on SIGKILL it would leak shared memory.
+# Those of initdb leak it on any signal, but are done in a moment.
+tries=0
+while initialising "$@" && [ "$tries" -lt 100 ]; do
+  tries=$((tries + 1))
+  pause
+done
 for dir do
-  postmaster=
-  if [ -f "$dir/data/postmaster.pid" ]; then read -r postmaster <"$dir/data/postmaster.pid"; fi
-  if in_pen "$postmaster"; then kill -QUIT "$postmaster"; fi
+  postmaster "$dir"
+  if member "$number"; then kill -QUIT "$number"; fi
 done
 kill -TERM "-$pen"
 
@@ -42,6 +70,7 @@ tries=0
 while kill -0 "-$pen" && [ "$tries" -lt 200 ]; do
   tries=$((tries + 1))
   pause
+  case $tries in 5 | 20 | 50 | 100) if ! inhabited; then break; fi ;; esac
 done
 if [ "$tries" -ge 200 ]; then kill -KILL "-$pen"; fi
 

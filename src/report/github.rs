@@ -7,7 +7,7 @@ use std::{borrow::Cow, cmp::Reverse};
 
 use camino::Utf8Path;
 
-use super::{Report, agents, markdown};
+use super::{Report, agents, gates::Gate, markdown};
 use crate::{
     finding::{Finding, Severity},
     outcome::Outcome,
@@ -25,9 +25,8 @@ const SUMMARY_LIMIT: usize = 1 << 20;
 #[must_use]
 pub fn render(report: &Report) -> String {
     let mut out = report.result.as_deref().map(harmless).unwrap_or_default();
-    if let Some(command) = of_the_whole(report) {
-        out.push_str(&command);
-    }
+    out.extend(report.gates.iter().filter_map(|gate| of_gate(gate, report)));
+    out.extend(of_the_whole(report));
     let mut findings: Vec<_> = report.findings.iter().collect();
     findings.sort_by_key(|finding| Reverse((finding.refuses(), finding.severity)));
     for finding in findings {
@@ -86,16 +85,43 @@ pub(super) fn is_invisible(character: char) -> bool {
     }
 }
 
-/// The command for what is no finding: a failure, or a branch that is behind.
+/// The command for a gate that stops the run without a finding: one that could not be asked, or freshness.
+fn of_gate(gate: &Gate, report: &Report) -> Option<String> {
+    let title = format!("run-migration {}, gate {}", report.command, gate.name);
+    match gate.outcome() {
+        Outcome::Failed => {
+            // The hint is the first one's that failed.
+            let is_first = report.error.as_ref().is_some_and(|error| error.starts_with(gate.name));
+            let hint = report.hint.as_deref().filter(|_| is_first);
+            Some(command("error", &[("title", title)], &joined([Some(&gate.detail), hint])))
+        }
+        Outcome::RefusedStale => Some(stale(&gate.detail, report)),
+        _ => None,
+    }
+}
+
+/// The command for a run that failed as a whole, or was stopped by a branch that is behind.
 fn of_the_whole(report: &Report) -> Option<String> {
-    let (title, message) = match (&report.error, &report.freshness, report.outcome) {
-        (Some(error), _, _) => (format!("run-migration {}", report.command), error.clone()),
-        (None, Some(freshness), Outcome::RefusedStale) => ("STALE BRANCH".to_owned(), freshness.summary()),
-        _ => return None,
-    };
-    let parts = [Some(message.as_str()), report.hint.as_deref(), agents::notice(report.outcome)];
-    let message = parts.into_iter().flatten().collect::<Vec<_>>().join("\n");
-    Some(command("error", &[("title", title)], &message))
+    let is_told = report.gates.iter().any(|gate| gate.outcome() == Outcome::Failed);
+    match (&report.error, &report.freshness, report.outcome) {
+        (Some(error), _, _) if !is_told => {
+            let title = format!("run-migration {}", report.command);
+            Some(command("error", &[("title", title)], &joined([Some(error), report.hint.as_deref()])))
+        }
+        (None, Some(freshness), Outcome::RefusedStale) if report.gates.is_empty() => {
+            Some(stale(&freshness.summary(), report))
+        }
+        _ => None,
+    }
+}
+
+fn stale(summary: &str, report: &Report) -> String {
+    let message = joined([Some(summary), report.hint.as_deref(), agents::notice(Outcome::RefusedStale)]);
+    command("error", &[("title", "STALE BRANCH".to_owned())], &message)
+}
+
+fn joined<const N: usize>(parts: [Option<&str>; N]) -> String {
+    parts.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
 
 fn of_finding(finding: &Finding, prefix: &Utf8Path) -> String {

@@ -18,6 +18,7 @@ const ALARM: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
 pub fn render(report: &Report, settings: &GlobalArgs) -> String {
     let mut out = String::new();
     match report.outcome {
+        _ if report.shows_findings => closing(&mut out, report),
         _ if !report.gates.is_empty() => out.push_str(&gates(report, settings)),
         Outcome::RefusedStale => banner(&mut out, "STALE BRANCH", &stale(report)),
         Outcome::RefusedDestructive => {
@@ -161,7 +162,7 @@ fn destructive(report: &Report) -> String {
 /// The paragraph to agents, and below it, never above, the way on.
 fn closing(out: &mut String, report: &Report) {
     let notices = report.agent_notices();
-    let hint = report.hint.as_deref().unwrap_or_default();
+    let hint = report.hint.as_deref().filter(|_| report.error.is_none()).unwrap_or_default();
     for paragraph in notices.into_iter().chain([hint]).filter(|paragraph| !paragraph.is_empty()) {
         line(out, "");
         line(out, paragraph);

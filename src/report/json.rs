@@ -16,11 +16,12 @@ pub fn render(report: &Report) -> String {
     put("command", json!(report.command));
     put("outcome", json!(report.outcome.name()));
     put("exit_code", json!(report.outcome.exit_code()));
-    if let Some(migration) = &report.migration {
-        put("migration", json!(migration));
+    if let Some(first) = report.migrations.first() {
+        put("migration", json!(first));
+        put("migrations", json!(report.migrations));
     }
     // Of a migration there is more to say than its path.
-    if let (None, Some(result)) = (&report.migration, &report.result) {
+    if let (None, Some(result)) = (report.migrations.first(), &report.result) {
         put("result", json!(result));
     }
     put("findings", json!(report.findings));

@@ -1,7 +1,8 @@
 //! A report as Markdown, for a page that renders it: names and texts from outside stay text there.
 
 use super::{
-    Report, agents,
+    Report,
+    gates::{Gate, Verdict},
     github::{cut, is_invisible},
 };
 use crate::finding::{Finding, Severity};
@@ -14,21 +15,19 @@ const TEXT_LIMIT: usize = 1_000;
 #[must_use]
 pub fn render(report: &Report, limit: usize) -> String {
     let mut page = Page { text: heading(report), limit: limit.saturating_sub(ROOM_FOR_THE_REST) };
+    let gates: Vec<_> = report.gates.iter().collect();
+    page.push_all("\n| Gate | Verdict | |\n|---|---|---|\n", &gates, gate);
     let mut findings: Vec<_> = report.findings.iter().collect();
     findings.sort_by_key(|finding| std::cmp::Reverse((finding.refuses(), finding.severity)));
-    if !findings.is_empty() {
-        page.push_all(
-            "\n| | Rule | Object | Where | Why, and what instead |\n|---|---|---|---|---|\n",
-            &findings,
-            row,
-        );
-    }
+    page.push_all(FINDINGS, &findings, row);
     findings.retain(|finding| finding.refuses() && !finding.statement.is_empty());
     page.push_all("", &findings, statement);
     let notes: Vec<_> = report.notes.iter().collect();
     page.push_all("\n", &notes, |note| format!("- {}\n", text(note)));
     page.text
 }
+
+const FINDINGS: &str = "\n| | Rule | Object | Where | Why, and what instead |\n|---|---|---|---|---|\n";
 
 /// Room for the lines that count what was left out.
 const ROOM_FOR_THE_REST: usize = 512;
@@ -65,12 +64,19 @@ fn heading(report: &Report) -> String {
     );
     let stale =
         report.freshness.as_ref().filter(|_| outcome.is_refusal()).map(|freshness| freshness.summary());
-    let paragraphs =
-        [report.error.as_deref(), stale.as_deref(), report.hint.as_deref(), agents::notice(outcome)];
-    for paragraph in paragraphs.into_iter().flatten() {
+    let paragraphs = [report.error.as_deref(), stale.as_deref(), report.hint.as_deref()];
+    for paragraph in paragraphs.into_iter().flatten().chain(report.agent_notices()) {
         out.push_str(&format!("\n{}\n", text(paragraph)));
     }
     out
+}
+
+fn gate(gate: &Gate) -> String {
+    let word = match gate.verdict {
+        Verdict::Stopped(_) => format!("**{}**", gate.word()),
+        Verdict::Passed | Verdict::LeftOut => gate.word().to_owned(),
+    };
+    format!("| {} | {word} | {} |\n", gate.name, text(&gate.detail))
 }
 
 fn row(finding: &Finding) -> String {

@@ -6,6 +6,7 @@ pub mod gates;
 pub mod github;
 pub mod human;
 pub mod json;
+pub mod lint;
 pub mod markdown;
 pub mod progress;
 pub mod sarif;
@@ -33,8 +34,8 @@ pub struct Report {
     pub command: &'static str,
     /// How it ended.
     pub outcome: Outcome,
-    /// The migration that was made, or would have been.
-    pub migration: Option<Migration>,
+    /// The migrations that were made, or would have been, in the order in which they are applied.
+    pub migrations: Vec<Migration>,
     /// Everything that the checks found, allowed ones included.
     pub findings: Vec<Finding>,
     /// What became of each gate; empty for commands without gates.
@@ -55,6 +56,8 @@ pub struct Report {
     pub hint: Option<String>,
     /// What a person gets on standard output.
     pub result: Option<String>,
+    /// The result shows the findings already.
+    pub shows_findings: bool,
     /// The way from the repository's root to the project's, for outputs that name files from the former.
     pub prefix: Utf8PathBuf,
 }
@@ -119,7 +122,7 @@ impl Report {
         Self {
             command,
             outcome,
-            migration: None,
+            migrations: Vec::new(),
             findings: Vec::new(),
             gates: Vec::new(),
             freshness: None,
@@ -130,6 +133,7 @@ impl Report {
             error: None,
             hint: None,
             result: None,
+            shows_findings: false,
             prefix: Utf8PathBuf::new(),
         }
     }

@@ -89,6 +89,10 @@ fn invocation(report: &Report) -> Value {
     if let Some(freshness) = report.freshness.as_ref().filter(|_| report.outcome == Outcome::RefusedStale) {
         told.push(notification("error", &freshness.summary()));
     }
+    told.extend(report.gates.iter().map(|gate| {
+        let level = if gate.outcome() == Outcome::Passed { "note" } else { "error" };
+        notification(level, &format!("gate {}: {}: {}", gate.name, gate.word(), gate.detail))
+    }));
     told.extend(report.notes.iter().map(|note| notification("note", note)));
     json!({
         "executionSuccessful": !failed,
@@ -153,7 +157,7 @@ fn plain(text: &str) -> String {
 /// Code scanning turns away a result without a file, so one that is about no file is about the migration that was
 /// generated or about the project.
 fn location(finding: &Finding, report: &Report) -> Value {
-    let generated = report.migration.as_ref().map(|migration| migration.path.as_path());
+    let generated = report.migrations.first().map(|migration| migration.path.as_path());
     let file = report.prefix.join(finding.file.as_deref().or(generated).unwrap_or(Utf8Path::new("")));
     let uri = if file.as_str().is_empty() { ".".to_owned() } else { uri(&file) };
     let mut physical = Map::new();

@@ -6,7 +6,11 @@ use crate::support::{
 };
 
 /// What the fixture's pending change comes to.
-const PENDING: [&str; 3] = ["CREATE TABLE \"reading_list\"", "ADD COLUMN     \"subtitle\"", "send_reminders"];
+const PENDING: [&str; 3] = [
+    "CREATE TABLE IF NOT EXISTS \"reading_list\"",
+    "ADD COLUMN IF NOT EXISTS \"subtitle\"",
+    "send_reminders",
+];
 
 /// Runs the tool, expects `code`, and expects that nothing has changed.
 #[track_caller]

@@ -3,21 +3,28 @@
 #![expect(clippy::unwrap_used, reason = "a helper that cannot help fails its test")]
 #![expect(clippy::disallowed_methods, reason = "tests run programs and read the environment as a user does")]
 
+mod catalog;
 mod check;
+mod consent;
 mod corpus;
+mod data;
 mod docs;
 mod doctor;
+mod effect;
 mod endings;
 mod freshness;
 mod generate;
+mod lint;
 mod live;
 mod outputs;
 mod postgres;
+mod postgres_endings;
 mod postgres_install;
 mod prisma;
 mod process;
 mod replay;
 mod replay_order;
+mod style;
 mod support;
 mod sync;
 mod workflows;

@@ -39,26 +39,18 @@ async fn one_of_many_installs_and_a_torn_copy_is_replaced() {
     let major = missing_major();
     let directory = open_directory();
     let cache = Utf8Path::from_path(directory.path()).unwrap().join("new/cache");
-    let runs = (0..4).map(|_| async {
-        let bench = bench(&cache);
-        let installation = install(&bench, major).await.unwrap();
-        bench.context.processes.finish().await;
-        installation.source
-    });
-    let sources = futures_util::future::join_all(runs).await;
-    let installed = sources.iter().filter(|source| **source == Source::Npm).count();
-    let waited = sources.iter().filter(|source| **source == Source::Cached).count();
-    assert_eq!((installed, waited, copies(&cache).len()), (1, 3, 1), "{sources:?}");
+    four_at_once(&cache, major).await;
 
     let copy = copies(&cache)[0].clone();
     let program = std::fs::read(copy.join("bin/postgres")).unwrap();
     std::fs::write(copy.join("bin/postgres"), &program[..program.len() / 2]).unwrap();
-    let bench = bench(&cache);
-    let mended = install(&bench, major).await.unwrap();
-    assert_eq!((mended.source, mended.version.major, copies(&cache).len()), (Source::Npm, major, 1));
+    four_at_once(&cache, major).await;
     assert!(std::fs::read(copy.join("bin/postgres")).unwrap() == program);
 
-    let server = Server::start(&bench.context, &mended).await.unwrap();
+    let bench = bench(&cache);
+    let installation = install(&bench, major).await.unwrap();
+    assert_eq!((installation.source, installation.version.major), (Source::Cached, major));
+    let server = Server::start(&bench.context, &installation).await.unwrap();
     server.create_database("db", Role::Owner).await.unwrap();
     let client = server.connect("db", Role::Owner).await.unwrap();
     client
@@ -67,6 +59,20 @@ async fn one_of_many_installs_and_a_torn_copy_is_replaced() {
         .unwrap();
     server.stop().await.unwrap();
     bench.context.processes.finish().await;
+}
+
+/// One of them installs, the others wait and use the same copy.
+async fn four_at_once(cache: &Utf8Path, major: u32) {
+    let runs = (0..4).map(|_| async {
+        let bench = bench(cache);
+        let installation = install(&bench, major).await.unwrap();
+        bench.context.processes.finish().await;
+        installation.source
+    });
+    let sources = futures_util::future::join_all(runs).await;
+    let count = |wanted| sources.iter().filter(|source| **source == wanted).count();
+    assert_eq!((count(Source::Npm), count(Source::Cached)), (1, 3), "{sources:?}");
+    assert_eq!(copies(cache).len(), 1);
 }
 
 /// What is said where `npm`, a script, is all that could bring PostgreSQL.

@@ -227,9 +227,16 @@ fn reaps(shell: &[&str]) {
         quit.display()
     );
     let postmaster = Guarded::shell(&script, pen);
+    let early = place.join("early");
+    let script = format!(
+        "trap 'echo x >{}; exit' TERM; i=0; while [ $i -lt 30 ]; do sleep 0.01; i=$((i+1)); done",
+        early.display()
+    );
+    let initdb = Guarded::shell(&script, pen);
     let deaf = Guarded::shell("trap '' TERM; while :; do sleep 1; done", pen);
     let mut announced = vec![
         claims(place, "a true", &postmaster.0.id().to_string()),
+        claims(place, "in the making", &format!("-{}", initdb.0.id())),
         claims(place, "strange", &stranger.0.id().to_string()),
         claims(place, "a group", &format!("-{}", stranger.0.id())),
         claims(place, "nonsense", "$(touch /x)"),
@@ -252,6 +259,7 @@ fn reaps(shell: &[&str]) {
     write!(input, "{}", claims(place, "kept", "1").display()).unwrap();
     postmaster.traps(TERM);
     deaf.traps(TERM);
+    initdb.traps(TERM);
     reaper.traps(PIPE);
     for signal in ["TERM", "INT", "HUP", "QUIT", "PIPE"] {
         let pid = reaper.0.id().to_string();
@@ -262,12 +270,13 @@ fn reaps(shell: &[&str]) {
     assert!(announced[0].exists() && !reaper.ended(), "{shell:?}");
 
     drop(input);
-    let mut members = [leader, postmaster, deaf];
+    let mut members = [leader, postmaster, initdb, deaf];
     eventually(&format!("{shell:?} ends"), || {
         members.iter_mut().for_each(|member| _ = member.ended());
         reaper.ended()
     });
     eventually(&format!("{shell:?} leaves nobody"), || members.iter_mut().all(Guarded::ended));
+    assert!(!early.exists(), "{shell:?}: initdb was not let finish");
     assert!(quit.exists(), "{shell:?}: the postmaster was not told to quit");
     assert!(!stranger.ended(), "{shell:?}: a stranger was killed");
     let mut names: Vec<_> =

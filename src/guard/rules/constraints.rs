@@ -63,7 +63,9 @@ pub(super) const ADD_UNIQUE: Rule = Rule {
     check: |look| match look.action() {
         Action::CreateIndex(index) if index.unique => {
             let is_new = look.catalog.is_ours(Space::Relation, &index.table)
-                || look.catalog.are_ours(&index.table, &index.columns);
+                || look.catalog.are_ours(&index.table, &index.columns)
+                || index.plain
+                    && look.catalog.is_unique(&index.table, &index.columns, index.predicate.as_ref());
             let name = index.name.as_ref().unwrap_or(&index.table);
             (!is_new).then(|| look.on(Kind::Index, name))
         }
@@ -82,6 +84,7 @@ pub(super) const ADD_UNIQUE: Rule = Rule {
                     ConstraintKind::Unique | ConstraintKind::PrimaryKey | ConstraintKind::Exclude
                 )
                 .then(|| verdict(look, table, constraint))
+                .filter(|_| !look.catalog.is_unique(table, &constraint.columns, None))
             }
         },
     },

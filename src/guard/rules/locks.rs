@@ -75,11 +75,11 @@ fn rewriting_change(look: &Look<'_>) -> Option<Verdict> {
                 column.data_type.as_ref().is_some_and(|data_type| data_type.name.starts_with("serial"));
             let is_volatile = matches!(column.default, Some(Default::Volatile(_)));
             let rewrites = is_serial || is_volatile || column.identity || column.generated;
-            rewrites.then(|| look.on(Kind::Column, &table.member(&column.name)))
+            rewrites.then(|| look.on(Kind::Table, table).because(format!("It is for {}.", column.name)))
         }
         (table, TableChange::SetType(set)) => {
             let why = types::rewrites(look, table, set)?;
-            Some(look.on(Kind::Column, &table.member(&set.column)).because(why))
+            Some(look.on(Kind::Table, table).because(format!("It is for {}. {why}", set.column)))
         }
         (table, TableChange::SetExpression(column) | TableChange::AddIdentity(column)) => {
             let column = table.member(column);

@@ -7,6 +7,7 @@ mod enums;
 mod locks;
 mod names;
 mod opaque;
+pub mod pages;
 mod protections;
 mod rows;
 mod types;

@@ -46,7 +46,7 @@ impl Lower {
     }
 
     /// Reports the first of a text's errors; the others are often its echo.
-    fn errors(&mut self, errors: &[SyntaxError], node: &SyntaxNode) {
+    pub(super) fn errors(&mut self, errors: &[SyntaxError], node: &SyntaxNode) {
         if let Some(error) = errors.first() {
             let place = self.source.place(error.range());
             self.unparsed(error.message(), place, node);

@@ -5,15 +5,19 @@
 //! script -> split      statements, by tokens alone
 //!        -> lower      a statement's tree -> steps
 //!             tables, objects, rows, routines     what each family of statements does
+//!             into                                what PL/pgSQL takes out of its queries
 //!             dynamic                             EXECUTE: constant texts are read, the rest is not guessed
 //!             expressions, types, names           shared by them
+//! script -> repeat     each statement, and how it can be made repeatable
 //! ```
 
 mod dynamic;
 mod expressions;
+mod into;
 mod lower;
 mod names;
 mod objects;
+pub mod repeat;
 mod routines;
 mod rows;
 mod selective;

@@ -84,9 +84,15 @@ impl Lower {
             Action::Create(Create { kind: Kind::Schema, name, certainty, labels: None }),
             create.syntax(),
         );
+        let first = self.steps.len();
         for element in create.schema_elements() {
             if let ast::SchemaElement::CreateTable(table) = &element {
                 self.create_table(table);
+            }
+        }
+        for step in &mut self.steps[first..] {
+            if let Action::CreateTable(table) = &mut step.action {
+                table.name.schema.get_or_insert_with(|| schema.clone());
             }
         }
         true

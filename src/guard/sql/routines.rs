@@ -1,24 +1,32 @@
 //! Bodies: `DO` blocks, which run where they stand, and functions and procedures, which run when called.
 
+use rowan::{TextRange, TextSize};
 use squawk_syntax::{
     SyntaxNode,
     ast::{self, AstNode, PlpgsqlStmt, Stmt},
-    plpgsql::Plpgsql,
+    sql_body::SqlBody,
+    syntax_error::SyntaxError,
 };
 
 use super::{
     dynamic::{value_of, variables},
+    into,
     lower::Lower,
     names::name_in,
 };
 use crate::guard::action::{Action, Branch, Routine, Transaction};
 
+const PLPGSQL: &str = "plpgsql";
+
 impl Lower {
     /// `DO`.
     pub(super) fn do_block(&mut self, block: &ast::Do) {
-        match block.plpgsql() {
-            Some(body) => self.plpgsql(body, block.syntax()),
-            None => self.push(Action::Dynamic("a DO block in another language".into()), block.syntax()),
+        let language = block.do_language().and_then(|language| language.language_name());
+        match block.body() {
+            Some(body) if language.is_none_or(|language| language.name == PLPGSQL) => {
+                self.plpgsql(&body, block.syntax());
+            }
+            _ => self.push(Action::Dynamic("a DO block in another language".into()), block.syntax()),
         }
     }
 
@@ -57,35 +65,54 @@ impl Lower {
     }
 
     fn string_body(&mut self, stmt: &Stmt, options: Option<&ast::FuncOptionList>) {
-        let (plpgsql, sql) = match stmt {
-            Stmt::CreateFunction(function) => (function.plpgsql(), function.sql_body()),
-            Stmt::CreateProcedure(procedure) => (procedure.plpgsql(), procedure.sql_body()),
-            _ => (None, None),
+        let Some(options) = options else { return };
+        let sql = match stmt {
+            Stmt::CreateFunction(function) => function.sql_body(),
+            Stmt::CreateProcedure(procedure) => procedure.sql_body(),
+            _ => None,
         };
-        if let Some(body) = plpgsql {
-            self.plpgsql(body, stmt.syntax());
-        } else if let Some(body) = sql {
-            let (errors, tree) = (body.errors(), body.tree());
-            let source = self.source.sql(body);
-            let outer = std::mem::replace(&mut self.source, source);
-            self.body_errors(&errors, stmt.syntax());
-            for inner in tree.stmts() {
-                self.statement(&inner);
-            }
-            self.source = outer;
-        } else if options.is_some() {
-            self.push(Action::Dynamic("a body in another language".into()), stmt.syntax());
+        match (definition(options), sql) {
+            (Some(body), _) if is_plpgsql(options) => self.plpgsql(&body, stmt.syntax()),
+            (_, Some(body)) => self.sql(body, stmt.syntax()),
+            _ => self.push(Action::Dynamic("a body in another language".into()), stmt.syntax()),
         }
     }
 
-    fn plpgsql(&mut self, body: Plpgsql, node: &SyntaxNode) {
+    fn sql(&mut self, body: SqlBody, node: &SyntaxNode) {
         let (errors, tree) = (body.errors(), body.tree());
-        let source = self.source.plpgsql(body);
+        let source = self.source.sql(body);
         let outer = std::mem::replace(&mut self.source, source);
-        let outer_variables = std::mem::replace(&mut self.variables, variables(tree.syntax()));
-        let in_plpgsql = std::mem::replace(&mut self.in_plpgsql, true);
         self.body_errors(&errors, node);
-        for block in tree.syntax().children().filter_map(ast::PlpgsqlBlock::cast) {
+        for inner in tree.stmts() {
+            self.statement(&inner);
+        }
+        self.source = outer;
+    }
+
+    /// A body in PL/pgSQL. It is parsed once more, without what PL/pgSQL itself takes out of queries.
+    fn plpgsql(&mut self, body: &ast::Literal, node: &SyntaxNode) {
+        let Some(decoded) = body.decoded_value() else { return };
+        let blanked = into::blank(decoded.text());
+        let opening = format!("DO {}", quote_for(decoded.text()));
+        let closing = opening.trim_start_matches("DO ");
+        let parse = squawk_syntax::SourceFile::parse(&format!("{opening}{}{closing}", blanked.text));
+        let Some(body) =
+            parse.syntax_node().descendants().find_map(ast::Do::cast).and_then(|body| body.plpgsql())
+        else {
+            return self.push(Action::Unparsed("a body that is no PL/pgSQL".into()), node);
+        };
+        let shift = TextSize::of(opening.as_str());
+        let mut variables = variables(&body.syntax());
+        for target in blanked.targets {
+            variables.entry(target).or_default().push(None);
+        }
+        let source = self.source.text(decoded);
+        let outer = std::mem::replace(&mut self.source, source);
+        let outer_variables = std::mem::replace(&mut self.variables, variables);
+        let in_plpgsql = std::mem::replace(&mut self.in_plpgsql, true);
+        let errors: Vec<_> = body.errors().into_iter().map(|error| shifted(error, shift)).collect();
+        self.errors(&errors, node);
+        for block in body.syntax().children().filter_map(ast::PlpgsqlBlock::cast) {
             self.block(&block);
         }
         self.in_plpgsql = in_plpgsql;
@@ -217,4 +244,40 @@ impl Lower {
             self.embedded(condition.syntax());
         }
     }
+}
+
+fn is_plpgsql(options: &ast::FuncOptionList) -> bool {
+    options.options().any(|option| match option {
+        ast::FuncOption::LanguageFuncOption(language) => {
+            language.language_name().is_some_and(|language| language.name == PLPGSQL)
+        }
+        _ => false,
+    })
+}
+
+/// The constant that holds a function's body.
+fn definition(options: &ast::FuncOptionList) -> Option<ast::Literal> {
+    options.options().find_map(|option| match option {
+        ast::FuncOption::AsFuncOption(option) => match option.as_func_target()? {
+            ast::AsFuncTarget::AsDefinition(definition) => definition.literal(),
+            ast::AsFuncTarget::AsObjFile(_) => None,
+        },
+        _ => None,
+    })
+}
+
+/// A dollar quote that does not end within `text`.
+fn quote_for(text: &str) -> String {
+    let mut quote = "$body$".to_owned();
+    while text.contains(&quote) {
+        quote.insert(1, 'x');
+    }
+    quote
+}
+
+/// An error of the text that a body is wrapped in, at its place in the body.
+fn shifted(error: SyntaxError, by: TextSize) -> SyntaxError {
+    let back = |at: TextSize| at.checked_sub(by).unwrap_or_default();
+    let range = TextRange::new(back(error.range().start()), back(error.range().end()));
+    error.with_range(range)
 }

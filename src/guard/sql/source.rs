@@ -4,7 +4,7 @@
 use std::{ops::Range, rc::Rc};
 
 use rowan::{TextRange, TextSize};
-use squawk_syntax::{decoded_text::DecodedText, plpgsql::Plpgsql, sql_body::SqlBody};
+use squawk_syntax::{decoded_text::DecodedText, sql_body::SqlBody};
 
 /// A text inside a script.
 #[derive(Debug, Clone)]
@@ -19,7 +19,6 @@ enum Map {
     Offset(usize),
     /// Every byte of the text comes from the same place: it was put together at run time.
     Whole(Range<usize>),
-    Plpgsql(Box<Plpgsql>),
     Sql(Box<SqlBody>),
     Text(Box<DecodedText>),
 }
@@ -32,11 +31,6 @@ impl Source {
 
     fn child(self: &Rc<Self>, map: Map) -> Rc<Self> {
         Rc::new(Self { map, parent: Some(Rc::clone(self)) })
-    }
-
-    /// A body in PL/pgSQL.
-    pub(super) fn plpgsql(self: &Rc<Self>, body: Plpgsql) -> Rc<Self> {
-        self.child(Map::Plpgsql(Box::new(body)))
     }
 
     /// A body in SQL.
@@ -59,7 +53,6 @@ impl Source {
         let here = match &self.map {
             Map::Offset(offset) => offset + usize::from(range.start())..offset + usize::from(range.end()),
             Map::Whole(range) => range.clone(),
-            Map::Plpgsql(body) => bytes(body.source_range(range)),
             Map::Sql(body) => bytes(body.source_range(range)),
             Map::Text(text) => bytes(text.source_range(range)),
         };

@@ -7,7 +7,7 @@ use squawk_syntax::{
 
 use super::{
     expressions::{columns_read, default_of, using_of},
-    lower::Lower,
+    lower::{Lower, words},
     names::{name_in, name_of, word, word_in},
     types::data_type,
 };
@@ -126,6 +126,8 @@ impl Lower {
 
     fn create_index(&mut self, index: &ast::CreateIndex) {
         let Some(table) = name_in(index.table_relation_name()) else { return };
+        let items: Vec<_> =
+            index.partition_item_list().map(|list| list.partition_items().collect()).unwrap_or_default();
         let columns = index.partition_item_list().map(|items| columns_read(items.syntax()));
         // An index lives in its table's schema; its own name cannot say one.
         let name = name_in(index.index()).map(|name| Name { schema: table.schema.clone(), ..name });
@@ -134,6 +136,8 @@ impl Lower {
             table,
             columns: columns.unwrap_or_default(),
             unique: index.unique_token().is_some(),
+            plain: items.iter().all(|item| matches!(item.expr(), Some(ast::Expr::NameRef(_)))),
+            predicate: index.where_clause().map(|clause| words(clause.syntax())),
             concurrently: index.concurrently_token().is_some(),
             certainty: certainty(index.if_not_exists()),
         });

@@ -39,6 +39,11 @@ impl Ledger {
     /// Makes the empty ledger. Whatever a migration locks, no entry waits longer than `limit`.
     pub(super) async fn create(client: Client, limit: Duration) -> Result<Self, Error> {
         client.batch_execute(TABLE).await?;
+        Self::open(client, limit).await
+    }
+
+    /// The ledger that is there already.
+    pub(super) async fn open(client: Client, limit: Duration) -> Result<Self, Error> {
         client.batch_execute(&format!("SET statement_timeout = {}", limit.as_millis())).await?;
         let (begin, finish) = tokio::try_join!(client.prepare(BEGIN), client.prepare(FINISH))?;
         Ok(Self { client, begin, finish })

@@ -5,11 +5,12 @@ mod failure;
 mod ledger;
 mod place;
 mod session;
-mod statements;
+pub(crate) mod statements;
 
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use tokio_postgres::Client;
 
 pub use failure::{Failure, ReplayError};
 
@@ -44,21 +45,42 @@ pub struct Target<'a> {
 pub async fn replay(
     history: &History,
     target: Target<'_>,
+    applied: impl FnMut(&Migration),
+) -> Result<(), ReplayError> {
+    let (bookkeeper, worker) = sessions(target).await?;
+    let ledger = Ledger::create(bookkeeper, target.limit).await.map_err(ReplayError::Ledger)?;
+    apply(&history.migrations, target, (&ledger, worker), applied).await
+}
+
+/// Applies one more migration to a `target` that a history was replayed into, and records it.
+///
+/// # Errors
+/// Where it fails, takes too long, or leaves a transaction open.
+pub async fn add(migration: &Migration, target: Target<'_>) -> Result<(), ReplayError> {
+    let (bookkeeper, worker) = sessions(target).await?;
+    let ledger = Ledger::open(bookkeeper, target.limit).await.map_err(ReplayError::Ledger)?;
+    apply(std::slice::from_ref(migration), target, (&ledger, worker), |_| {}).await
+}
+
+/// The ledger has a session of its own: a migration may change its session's search path or role.
+async fn sessions(target: Target<'_>) -> Result<(Client, Client), ReplayError> {
+    let role = Role::from(target.replay_as);
+    let connect = || target.server.connect(target.database, role);
+    Ok(tokio::try_join!(connect(), connect())?)
+}
+
+async fn apply(
+    migrations: &[Migration],
+    target: Target<'_>,
+    (ledger, worker): (&Ledger, Client),
     mut applied: impl FnMut(&Migration),
 ) -> Result<(), ReplayError> {
-    let role = Role::from(target.replay_as);
-    // The ledger has a session of its own: a migration may change its session's search path or role.
-    let (bookkeeper, worker) = tokio::try_join!(
-        target.server.connect(target.database, role),
-        target.server.connect(target.database, role)
-    )?;
-    let ledger = Ledger::create(bookkeeper, target.limit).await.map_err(ReplayError::Ledger)?;
     let mut session = Session::new(worker).await.map_err(ReplayError::Ledger)?;
     let clock = Clock { now: target.now, started: Instant::now() };
-    for migration in &history.migrations {
+    for migration in migrations {
         let failed = |broken: Broken| ReplayError::new(migration, target, &broken);
         let id = ledger.begin(migration, clock.now()).await.map_err(|error| failed(Broken::Ledger(error)))?;
-        session.apply(migration, target.limit, &ledger).await.map_err(failed)?;
+        session.apply(migration, target.limit, ledger).await.map_err(failed)?;
         ledger.finish(&id, clock.now()).await.map_err(|error| failed(Broken::Ledger(error)))?;
         applied(migration);
     }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// The byte ranges of the statements in `sql`, without the comments and blanks before them and the semicolon
 /// after them. Empty statements are left out, as PostgreSQL leaves them out.
-pub(super) fn split(sql: &str) -> Vec<Range<usize>> {
+pub(crate) fn split(sql: &str) -> Vec<Range<usize>> {
     let mut scanner = Scanner { bytes: sql.as_bytes(), at: 0 };
     let mut statements = Vec::new();
     let mut nesting = Nesting::default();
@@ -28,6 +28,49 @@ pub(super) fn split(sql: &str) -> Vec<Range<usize>> {
     }
     statements.extend(start.map(|start| start..start + sql[start..].trim_end().len()));
     statements
+}
+
+/// The actions of an `ALTER TABLE` that has several, each as a statement of its own.
+pub(crate) fn actions(statement: &str) -> Option<Vec<String>> {
+    let mut tokens = Vec::new();
+    let mut scanner = Scanner { bytes: statement.as_bytes(), at: 0 };
+    while let Some(token) = scanner.next_token() {
+        if !matches!(token, Token::Blank) {
+            tokens.push(token);
+        }
+    }
+    let text = |token: &Token| match token {
+        Token::Word(range) | Token::Other(range) => &statement[range.clone()],
+        _ => "",
+    };
+    let is = |place: usize, word: &str| {
+        tokens.get(place).is_some_and(|token| text(token).eq_ignore_ascii_case(word))
+    };
+    if !is(0, "alter") || !is(1, "table") {
+        return None;
+    }
+    let mut name = 2;
+    name += if is(name, "if") { 2 } else { 0 };
+    name += usize::from(is(name, "only"));
+    name += if is(name + 1, ".") { 3 } else { 1 };
+    name += usize::from(is(name, "*"));
+    let mut starts = vec![tokens.get(name)?.start()];
+    let (mut depth, mut ends) = (0_usize, Vec::new());
+    for token in &tokens[name..] {
+        match token {
+            Token::Open(_) => depth += 1,
+            Token::Close(_) => depth = depth.saturating_sub(1),
+            Token::Other(range) if depth == 0 && text(token) == "," => {
+                ends.push(range.start);
+                starts.push(range.end);
+            }
+            _ => {}
+        }
+    }
+    ends.push(statement.len());
+    let prefix = &statement[..starts[0]];
+    let action = |(start, end): (&usize, usize)| format!("{prefix}{}", &statement[*start..end]);
+    (starts.len() > 1).then(|| starts.iter().zip(ends).map(action).collect())
 }
 
 /// Where the text of the first string in `statement` begins: the body of a `DO` block or of a function.
@@ -246,6 +289,20 @@ mod tests {
         ] {
             assert_eq!(texts(sql), wanted, "{sql}");
         }
+    }
+
+    #[test]
+    fn the_actions_of_one_statement_become_statements() {
+        let sql = "ALTER TABLE IF EXISTS ONLY \"a,b\".\"T\" ADD COLUMN x numeric(3,2) DEFAULT 1,\nDROP y";
+        assert_eq!(
+            actions(sql).unwrap(),
+            [
+                "ALTER TABLE IF EXISTS ONLY \"a,b\".\"T\" ADD COLUMN x numeric(3,2) DEFAULT 1",
+                "ALTER TABLE IF EXISTS ONLY \"a,b\".\"T\" \nDROP y"
+            ]
+        );
+        assert_eq!(actions("ALTER TABLE t ADD a numeric(3,2)"), None);
+        assert_eq!(actions("ALTER INDEX t RENAME TO a, b"), None);
     }
 
     #[test]

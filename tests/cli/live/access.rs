@@ -69,6 +69,14 @@ async fn who_is_not_let_in_is_told_why() {
         }
     }
     site.ask(&["status"], "").expect(1).says(&["no database is named", "DATABASE_URL"]);
+    let elsewhere = database.url("app", "schema=no%20such");
+    assert!(
+        site.ask(&["status"], &elsewhere)
+            .expect(4)
+            .stdout
+            .starts_with("not managed: there is no such schema\n")
+    );
+    assert!(site.ask(&["ready"], &elsewhere).expect(4).stdout.contains("; there is no such schema; "));
 }
 
 #[tokio::test]

@@ -4,11 +4,15 @@ use camino::Utf8PathBuf;
 use run_migration::{
     finding::{Consent, Finding, Severity},
     outcome::Outcome,
-    report::{Report, github},
+    report::{
+        Report,
+        gates::{Stopped, Verdict},
+        github,
+    },
 };
 
 use super::{
-    NASTY, finding, nasty_report, report,
+    NASTY, finding, gates, nasty_report, report,
     runner::{Obeyed, obeyed},
     stale,
 };
@@ -83,6 +87,25 @@ fn a_failure_and_a_stale_branch_are_errors_without_a_file() {
     assert_eq!((names(&found), found[0].properties["title"].as_str()), (vec!["error"], "STALE BRANCH"));
     assert!(found[0].data.contains("behind origin/main by 2 commits\nAI AGENTS / ASSISTANTS:"), "{found:?}");
     assert!(github::render(&report(Outcome::Passed, Vec::new())).is_empty());
+}
+
+#[test]
+fn a_gate_that_stops_the_run_without_a_finding_is_an_error() {
+    let report = Report {
+        error: Some("replay: no server".into()),
+        hint: Some("install one".into()),
+        ..gates(&[
+            ("freshness", Verdict::Stopped(Stopped::RefusedStale), "HEAD is behind"),
+            ("copies", Verdict::Passed, "2 copies"),
+            ("guard", Verdict::Stopped(Stopped::Failed), "no base\n::error::x"),
+            ("replay", Verdict::Stopped(Stopped::Failed), "no server"),
+        ])
+    };
+    let found = obeyed(&github::render(&report));
+    assert_eq!(names(&found), ["error"; 3], "{found:?}");
+    assert!(found[0].data.starts_with("HEAD is behind\n"), "{found:?}");
+    assert_eq!(found[1].properties["title"], "run-migration check, gate guard");
+    assert_eq!(found[2].data, "no server\ninstall one");
 }
 
 #[test]

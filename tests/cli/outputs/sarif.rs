@@ -8,7 +8,7 @@ use run_migration::{
 use serde_json::Value;
 
 use super::{NASTY, finding, nasty_report, report, stale};
-use crate::support::run::run;
+use crate::support::{git::Forge, run::run};
 
 const SCHEMA: &str = include_str!("../../fixtures/sarif-schema-2.1.0.json");
 
@@ -143,6 +143,30 @@ fn any_name_gives_a_valid_log_and_no_link() {
         (&"file:///srv/a%20b.sql".into(), &Value::Null)
     );
     assert_eq!(artifact(2)["uri"], ".", "code scanning wants a file");
+}
+
+#[test]
+fn a_check_that_found_something_is_valid_and_says_what_became_of_each_gate() {
+    let forge = Forge::new();
+    let author = forge.author();
+    author.write("apps/a/run-migration.toml", "schema = \"schema.prisma\"\ncopies = [\"copy.prisma\"]\n");
+    author.write("apps/a/schema.prisma", "model A {\n  id Int @id\n}\n");
+    author.write("apps/a/copy.prisma", "model A {\n  no Int @id\n}\n");
+    author.write("apps/a/migrations/20260101000000_a/migration.sql", "DROP TABLE a;\n");
+    let args = ["--repo", "apps/a", "check", "--base", "HEAD", "--no-database", "--format", "sarif"];
+    let run = valid(&run(author.path(), &args).expect(2).stdout);
+    let found: Vec<_> = run["results"].as_array().unwrap().iter().map(|result| &result["ruleId"]).collect();
+    assert!(found.contains(&&"schema_copy".into()) && found.contains(&&"drop_table".into()), "{found:?}");
+    for result in run["results"].as_array().unwrap() {
+        let uri = &result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
+        assert!(uri.as_str().unwrap().starts_with("apps/a/"), "{result:#}");
+    }
+    let told = run["invocations"][0]["toolExecutionNotifications"].to_string();
+    for part in
+        ["gate freshness: left out", "gate copies: refused", "gate guard: refused", "gate replay: left out"]
+    {
+        assert!(told.contains(part), "{part:?} is missing in {told}");
+    }
 }
 
 #[test]

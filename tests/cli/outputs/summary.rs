@@ -4,10 +4,14 @@ use pulldown_cmark::{Event, Options, Parser, Tag};
 use run_migration::{
     finding::{Finding, Severity},
     outcome::Outcome,
-    report::{Report, github},
+    report::{
+        Report,
+        gates::{Stopped, Verdict},
+        github,
+    },
 };
 
-use super::{NASTY, finding, nasty_report, report, stale};
+use super::{NASTY, finding, gates, nasty_report, report, stale};
 
 const LIMIT: usize = 1 << 20;
 
@@ -50,6 +54,24 @@ fn the_findings_stand_in_a_table_and_refused_statements_below_it() {
     assert!(text.find("refused\n").unwrap() < text.find("info").unwrap(), "{text}");
     assert_eq!(count(&markdown, |event| matches!(event, Event::Start(Tag::TableRow))), 2);
     assert_eq!(count(&markdown, |event| matches!(event, Event::Start(Tag::CodeBlock(_)))), 1);
+}
+
+#[test]
+fn each_gate_has_its_row() {
+    let report = gates(&[
+        ("copies", Verdict::Passed, "2 copies of `a|b`"),
+        ("guard", Verdict::Stopped(Stopped::RefusedDestructive), "1 new migration"),
+        ("replay", Verdict::LeftOut, "--no-database"),
+    ]);
+    let markdown = github::summary(&report);
+    let text = text(&markdown);
+    for part in
+        ["copies\npassed\n2 copies of `a|b`\n", "guard\nrefused\n", "replay\nleft out\n--no-database\n"]
+    {
+        assert!(text.replace("\n\n", "\n").contains(part), "{part:?} is missing in\n{text}");
+    }
+    assert_eq!(count(&markdown, |event| matches!(event, Event::Start(Tag::TableRow))), 3);
+    assert!(text.contains("AI AGENTS / ASSISTANTS: stop here."), "{text}");
 }
 
 #[test]

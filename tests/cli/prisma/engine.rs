@@ -66,6 +66,18 @@ impl Deployment {
 }
 
 #[tokio::test]
+async fn the_engine_that_serves_a_major_is_the_one_that_the_report_names() {
+    for version in VERSIONS {
+        let site = Site::new("datasource db {\n  provider = \"postgresql\"\n}\n");
+        install(version, &site.root());
+        let engine = site.locate().await.unwrap().tools().swap_remove(1);
+        let output = hermetic(&engine.path, site.root().as_std_path()).arg("--version").output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(said, format!("schema-engine-cli {}\n", engine.version), "{version}");
+    }
+}
+
+#[tokio::test]
 async fn after_a_replay_every_prisma_says_that_the_database_is_up_to_date() {
     let replayed = replayed().await;
     for version in VERSIONS {

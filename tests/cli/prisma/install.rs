@@ -86,6 +86,19 @@ async fn an_npm_that_fails_is_quoted_and_nothing_is_left() {
 }
 
 #[tokio::test]
+async fn the_projects_npmrc_counts_and_is_not_kept() {
+    let site = with_npm("cat .npmrc >&2; exit 1");
+    site.write(".npmrc", "registry=https://npm.example.com/\n");
+    let error = site.locate().await.unwrap_err().to_string();
+    assert!(error.ends_with("registry=https://npm.example.com/"), "{error}");
+
+    let site = self::site(None);
+    site.write(".npmrc", "package-lock=false\nglobal=true\ndry-run=true\ninstall-strategy=nested\n");
+    let engine = engine(&site).await;
+    assert!(!engine.with_file_name(".npmrc").exists());
+}
+
+#[tokio::test]
 async fn an_npm_that_hangs_is_ended_and_nobody_waits_for_it_for_ever() {
     let mut site = with_npm("sleep 600");
     site.timeout = Duration::from_millis(300);

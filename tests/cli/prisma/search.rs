@@ -213,7 +213,8 @@ async fn a_native_engine_on_the_disk_serves_if_it_runs_here() {
     write(&engines.join("schema-engine-half"), "no program");
     let engine = engine(&site).await;
     assert!(engine.0.ends_with("/schema-engine-6"), "{engine:?}");
-    assert_eq!(engine.2, "no native engine of this Prisma is on the disk that runs here");
+    let why = "Prisma's wasm build, installed by this tool: no native engine of this Prisma is on the disk that runs here";
+    assert_eq!(engine.2, why);
 
     program(&engines.join("schema-engine-this-system"), "echo schema-engine-cli 1234");
     let (path, version, why) = self::engine(&site).await;
@@ -274,7 +275,7 @@ async fn without_any_cli_ours_answers_as_the_major_that_the_project_speaks() {
         assert_eq!(tools[0].version, "5.22.0");
         assert!(tools[0].why.contains("installed by this tool"), "{tools:?}");
         assert!(tools[1].path.ends_with(&format!("/schema-engine-{major}")), "{tools:?}");
-        assert_eq!(tools[1].why, why);
+        assert_eq!(tools[1].why, format!("Prisma's wasm build, installed by this tool: {why}"));
         assert_eq!(toolchain.notes().len(), usize::from(why.starts_with("package.json")), "{why}");
     }
 }

@@ -224,12 +224,15 @@ impl Server {
         log.lines().filter_map(|line| line.strip_prefix(&mark)).map(ToOwned::to_owned).collect()
     }
 
-    /// Runs `program` as the server's account until the value is dropped.
-    fn spawn(&self, program: &str, args: &[&str], log: &Utf8Path) -> tokio::process::Child {
+    /// Runs PgBouncer as the server's account.
+    fn pgbouncer(&self, configuration: &Utf8Path, log: &Utf8Path) -> tokio::process::Child {
+        // Where Debian has it, which is not on everybody's PATH.
+        let program = Utf8Path::new("/usr/sbin/pgbouncer");
+        let program = if program.exists() { program } else { Utf8Path::new("pgbouncer") };
         let invocation =
-            Invocation::new(program, "/").args(args).output_to(log).run_as(&self.installation.run_as);
+            Invocation::new(program, "/").arg(configuration).output_to(log).run_as(&self.installation.run_as);
         self.context.processes.spawn(&invocation).unwrap_or_else(|error| {
-            panic!("{error}: these tests need {program}; install the Debian package of that name")
+            panic!("{error}: these tests need PgBouncer; on Debian: apt-get install pgbouncer")
         })
     }
 }
@@ -304,7 +307,7 @@ impl Bouncer {
         let file = directory.join("pgbouncer.ini");
         std::fs::write(&file, format!("{databases}[pgbouncer]\n{settings}")).unwrap();
         let log = directory.join("log");
-        let child = server.spawn("pgbouncer", &[file.as_str()], &log);
+        let child = server.pgbouncer(&file, &log);
         for _ in 0..200 {
             if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
                 return Self { port, certificate: server.socket.join("own.crt"), child };

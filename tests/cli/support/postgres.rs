@@ -19,33 +19,49 @@ use run_migration::{
 
 use super::run::tools;
 
-/// A directory that every account can enter, in memory where there is any.
+/// Where every account may make directories, in memory where there is any.
+fn common_directory() -> Utf8PathBuf {
+    let memory = Utf8Path::new("/dev/shm");
+    if memory.is_dir() {
+        memory.to_owned()
+    } else {
+        Utf8PathBuf::from_path_buf(std::env::temp_dir()).unwrap()
+    }
+}
+
+/// A directory that every account can enter.
 pub fn open_directory() -> tempfile::TempDir {
-    let parent = Some(Path::new("/dev/shm")).filter(|path| path.is_dir());
     tempfile::Builder::new()
         .prefix("rm-test-")
         .permissions(std::fs::Permissions::from_mode(0o755))
-        .tempdir_in(parent.map_or_else(std::env::temp_dir, Path::to_owned))
+        .tempdir_in(common_directory())
         .unwrap()
 }
 
-/// A context whose servers live in a directory of its own.
+/// A context and the directory that its servers live in.
 pub struct Bench {
     pub context: Context,
-    directory: tempfile::TempDir,
+    place: Utf8PathBuf,
+    _own: Option<tempfile::TempDir>,
 }
 
 impl Bench {
-    /// With all that the machine has.
+    /// With a directory of its own.
     pub fn new() -> Self {
         Self::with(GlobalArgs::default())
     }
 
-    /// With these options; the time limit and the cache are set where they are left out.
+    /// With a directory of its own and these options; the time limit and the cache are set where they are left
+    /// out.
     pub fn with(settings: GlobalArgs) -> Self {
-        let directory = open_directory();
+        let own = open_directory();
+        let place = Utf8PathBuf::from_path_buf(own.path().to_owned()).unwrap();
+        Self { _own: Some(own), ..Self::at(place, settings) }
+    }
+
+    /// With a directory that somebody else takes care of.
+    pub fn at(place: Utf8PathBuf, settings: GlobalArgs) -> Self {
         let path = std::env::var("PATH").unwrap();
-        let place = directory.path().to_str().unwrap();
         let timeout = if settings.timeout == 0 { 120 } else { settings.timeout };
         let cache = Utf8PathBuf::from_path_buf(tools().join("cache")).unwrap();
         let context = Context {
@@ -53,19 +69,19 @@ impl Bench {
             settings: GlobalArgs { timeout, cache_dir: settings.cache_dir.or(Some(cache)), ..settings },
             environment: Environment::from_pairs([
                 ("PATH", path.as_str()),
-                ("RUN_MIGRATION_WORK_DIR", place),
+                ("RUN_MIGRATION_WORK_DIR", place.as_str()),
             ]),
             cwd: Utf8PathBuf::from_path_buf(std::env::temp_dir()).unwrap(),
             now: jiff::Timestamp::now(),
             processes: Processes::start().unwrap(),
             progress: Arc::new(Progress::new(Mode::Silent)),
         };
-        Self { context, directory }
+        Self { context, place, _own: None }
     }
 
     /// Where its servers live.
     pub fn path(&self) -> &Utf8Path {
-        Utf8Path::from_path(self.directory.path()).unwrap()
+        &self.place
     }
 
     pub async fn installation(&self) -> Installation {
@@ -88,7 +104,8 @@ pub struct Shared {
 static SHARED: LazyLock<Shared> = LazyLock::new(|| {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (bench, server) = runtime.block_on(async {
-        let bench = Bench::new();
+        // Nobody drops what is static: the reaper removes the server's directory, but only that one.
+        let bench = Bench::at(common_directory(), GlobalArgs::default());
         let server = bench.server().await;
         (bench, server)
     });
@@ -99,6 +116,11 @@ static SHARED: LazyLock<Shared> = LazyLock::new(|| {
 pub fn with_server<F: Future>(test: impl FnOnce(&'static Server) -> F) -> F::Output {
     let shared: &'static Shared = &SHARED;
     shared.runtime.block_on(test(&shared.server))
+}
+
+/// The first column of the first row that `query` gives.
+pub async fn answer(client: &tokio_postgres::Client, query: &str) -> String {
+    client.query_one(query, &[]).await.unwrap().get(0)
 }
 
 /// A history that exists in memory only.

@@ -1,5 +1,5 @@
 //! A runner for one job: the steps' own scripts with the real bash and the real git, around a real origin. What a runner
-//! gets from elsewhere stands in: actions/checkout, cargo, GitHub's API and, where it is told so, run-migration.
+//! gets from elsewhere stands in: actions/checkout, cargo and GitHub's API.
 
 use std::{
     collections::BTreeMap,
@@ -50,7 +50,7 @@ impl Job {
 }
 
 impl<'a> Runner<'a> {
-    /// A runner in which `run-migration` is the script `tool`.
+    /// A runner in which `run-migration` is the script `tool`, which may call the real one: `"$REAL_TOOL"`.
     pub(super) fn new(forge: &'a Forge, tool: &str) -> Self {
         let root = forge.path().join("runner");
         for directory in ["workspace", "temp", "home", "bin"] {
@@ -94,6 +94,13 @@ impl<'a> Runner<'a> {
     /// What a stand-in was called with, a call on each line; empty where it was not called.
     pub(super) fn calls(&self, of: &str) -> String {
         std::fs::read_to_string(self.root.join(of)).unwrap_or_default()
+    }
+
+    /// Whether git was told to bring something from elsewhere.
+    pub(super) fn has_fetched(&self) -> bool {
+        self.calls("git")
+            .split_whitespace()
+            .any(|word| matches!(word, "fetch" | "pull" | "ls-remote" | "clone"))
     }
 
     /// A directory or a file of the runner.
@@ -160,14 +167,9 @@ impl<'a> Runner<'a> {
         std::fs::write(self.root.join("script"), step["run"].as_str().unwrap()).unwrap();
         let mut command = hermetic("bash", &self.root.join("workspace"));
         command.args(["--noprofile", "--norc", "-eo", "pipefail"]).arg(self.root.join("script"));
-        // A runner has a configuration of its own in its home, and no name of a committer.
-        for inherited in [
-            "GIT_CONFIG_GLOBAL",
-            "GIT_AUTHOR_NAME",
-            "GIT_AUTHOR_EMAIL",
-            "GIT_COMMITTER_NAME",
-            "GIT_COMMITTER_EMAIL",
-        ] {
+        // A runner has no name of a committer.
+        for inherited in ["GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"]
+        {
             command.env_remove(inherited);
         }
         for (key, value) in self.defaults() {
@@ -193,7 +195,8 @@ impl<'a> Runner<'a> {
             ("PATH", std::env::join_paths(path).unwrap().into()),
             ("REAL_GIT", git.unwrap()),
             ("LOG", self.root.clone()),
-            ("HOME", self.root.join("home")),
+            ("REAL_TOOL", env!("CARGO_BIN_EXE_run-migration").into()),
+            ("GIT_CONFIG_GLOBAL", self.root.join("home/.gitconfig")),
             ("RUNNER_TEMP", self.root.join("temp")),
             ("GITHUB_ACTIONS", "true".into()),
             ("GITHUB_WORKSPACE", self.root.join("workspace")),

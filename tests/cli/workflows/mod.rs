@@ -17,6 +17,7 @@ const REPOSITORY: &str = "https://example.com/tools/run-migration";
 const REVISION: &str = "0123456789abcdef0123456789abcdef01234567";
 
 const MIGRATIONS: &str = "litellm-proxy-extras/litellm_proxy_extras/migrations";
+const MIGRATION: &str = "20260101000000_begin";
 const SCHEMA: &str = "schema.prisma";
 const COPIES: [&str; 2] =
     ["litellm/proxy/schema.prisma", "litellm-proxy-extras/litellm_proxy_extras/schema.prisma"];
@@ -51,17 +52,26 @@ fn of_litellm() -> (Printed, Printed) {
     (check.clone(), sync.clone())
 }
 
+/// A schema with what is between the braces of its one model.
+fn schema(fields: &str) -> String {
+    format!(
+        "datasource db {{\n  provider = \"postgresql\"\n  url = env(\"DATABASE_URL\")\n}}\n\n\
+         model Book {{\n  id Int @id\n{fields}}}\n"
+    )
+}
+
 /// An origin with a repository in LiteLLM's layout, everything in step.
 fn litellm() -> Forge {
     let forge = Forge::new();
     let author = forge.author();
-    for schema in [&COPIES[..], &[SCHEMA]].concat() {
-        author.write(schema, "model Book {\n  id Int @id\n}\n");
+    for path in [&COPIES[..], &[SCHEMA]].concat() {
+        author.write(path, &schema(""));
     }
     author.write(
-        &format!("{MIGRATIONS}/20260101000000_begin/migration.sql"),
-        "CREATE TABLE \"Book\" (\"id\" INTEGER PRIMARY KEY);\n",
+        &format!("{MIGRATIONS}/{MIGRATION}/migration.sql"),
+        "CREATE TABLE \"Book\" (\"id\" INTEGER NOT NULL, CONSTRAINT \"Book_pkey\" PRIMARY KEY (\"id\"));\n",
     );
+    author.write(&format!("{MIGRATIONS}/migration_lock.toml"), "provider = \"postgresql\"\n");
     author.git(&["add", "--all"]);
     author.git(&["commit", "-q", "-m", "Begin the history"]);
     author.push("main");

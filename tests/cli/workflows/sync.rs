@@ -5,22 +5,20 @@ use std::os::unix::fs::symlink;
 use super::{
     COPIES, Printed, SCHEMA,
     job::{Job, Runner, is_owned},
-    litellm, of_litellm,
+    litellm, of_litellm, schema,
 };
 use crate::support::git::Forge;
 
-/// A run-migration that copies the schema.
-const TOOL: &str =
-    "for copy in litellm/proxy litellm-proxy-extras/litellm_proxy_extras; do cp schema.prisma $copy/; done";
+const TOOL: &str = "\"$REAL_TOOL\" \"$@\"";
 
-const CHANGED: &str = "model Book {\n  id Int @id\n  subtitle String?\n}\n";
+const SUBTITLE: &str = "  subtitle String?\n";
 const BRANCH: &str = "feature/add-subtitle";
 
 /// A pull request whose schema has changed and whose copies have not: the head's commit.
 fn pull_request(forge: &Forge) -> String {
     let author = forge.author();
     author.switch(BRANCH);
-    let head = author.commit(SCHEMA, CHANGED, "Add a subtitle");
+    let head = author.commit(SCHEMA, &schema(SUBTITLE), "Add a subtitle");
     author.push(BRANCH);
     head
 }
@@ -38,6 +36,7 @@ fn runner_with<'a>(forge: &'a Forge, branch: &str, head: &str, tool: &str) -> Ru
         ("github.event.pull_request.head.repo.full_name", "team/library"),
         ("github.event.pull_request.head.ref", branch),
         ("github.event.pull_request.head.sha", head),
+        ("github.event.pull_request.base.sha", &forge.origin().id("main")),
         ("github.event.repository.default_branch", "main"),
     ] {
         runner.set(name, value);
@@ -80,8 +79,9 @@ fn exactly_the_copies_are_committed_to_the_branch_and_nothing_is_fetched_again()
         runner.calls("gh"),
         "api repos/team/library/branches/feature%2Fadd-subtitle --jq .protected\n"
     );
-    assert_eq!(runner.calls("tool-calls"), "--repo . sync --format github\n");
-    assert!(!runner.calls("git").contains("fetch"), "{}", runner.calls("git"));
+    let base = forge.origin().id("main");
+    assert_eq!(runner.calls("tool-calls"), format!("--repo . sync --base {base} --format github\n"));
+    assert!(!runner.has_fetched(), "{}", runner.calls("git"));
 
     let origin = forge.origin();
     assert_eq!(origin.id(&format!("{BRANCH}^")), head);
@@ -90,7 +90,7 @@ fn exactly_the_copies_are_committed_to_the_branch_and_nothing_is_fetched_again()
     files.sort_by_key(|file| COPIES.iter().position(|copy| copy == file));
     assert_eq!(files, COPIES);
     for copy in COPIES {
-        assert_eq!(origin.git(&["show", &format!("{BRANCH}:{copy}")]), CHANGED.trim_end());
+        assert_eq!(origin.git(&["show", &format!("{BRANCH}:{copy}")]), schema(SUBTITLE).trim_end());
     }
     let author = origin.git(&["show", "-s", "--format=%an <%ae>", BRANCH]);
     assert_eq!(author, "github-actions[bot] <41898282+github-actions[bot]@users.noreply.github.com>");
@@ -127,7 +127,7 @@ fn the_token_is_in_the_environment_of_the_push_alone() {
 fn where_the_copies_are_in_step_nothing_is_committed() {
     let (_, job, _) = sync_of(|forge| {
         for copy in COPIES {
-            forge.author().write(copy, CHANGED);
+            forge.author().write(copy, &schema(SUBTITLE));
         }
     });
     assert!(job.succeeded());
@@ -285,13 +285,29 @@ fn what_is_not_a_copy_is_never_committed() {
 }
 
 #[test]
-fn a_refusal_of_the_tool_ends_the_job() {
+fn what_somebody_wrote_into_a_copy_is_not_thrown_away() {
+    let (forge, job, _) = sync_of(|forge| forge.author().write(COPIES[1], &schema("  pages Int?\n")));
+    let ended = job.last();
+    assert_eq!(ended.code, 4, "{}", ended.stdout);
+    assert!(ended.stdout.contains(&format!("::error file={}", COPIES[1])), "{}", ended.stdout);
+    assert!(!forge.origin().git(&["log", "--format=%s", BRANCH]).contains("Synchronise"));
+}
+
+#[test]
+fn what_the_source_had_on_this_branch_or_its_base_may_go() {
     let (forge, (_, workflow)) = (litellm(), of_litellm());
-    let head = pull_request(&forge);
-    let mut runner = runner_with(&forge, BRANCH, &head, "exit 4");
-    let job = sync(&mut runner, &workflow).unwrap();
-    assert_eq!(job.last().code, 4);
-    assert_eq!(forge.origin().id(BRANCH), head);
+    let author = forge.author();
+    for path in [SCHEMA, COPIES[0], COPIES[1]] {
+        author.write(path, &schema("  pages Int?\n"));
+    }
+    author.git(&["commit", "-q", "--all", "-m", "Count the pages"]);
+    author.push("main");
+    author.switch(BRANCH);
+    let head = author.commit(SCHEMA, &schema(""), "Do not count them");
+    author.push(BRANCH);
+    let job = sync(&mut runner(&forge, BRANCH, &head), &workflow).unwrap();
+    assert!(job.step("Push the commit").is_some(), "{:?}", job.steps);
+    assert_eq!(forge.origin().git(&["show", &format!("{BRANCH}:{}", COPIES[0])]), schema("").trim_end());
 }
 
 #[test]

@@ -1,0 +1,194 @@
+//! What a migration does, seen on a real PostgreSQL.
+
+use std::time::Duration;
+
+use run_migration::{
+    config::ReplayAs,
+    finding::{Finding, Severity},
+    guard::{
+        self, Script, Terms,
+        proof::{self, Proof},
+        waiver::Waivers,
+    },
+    history::{
+        History, Migration, checksum,
+        replay::{Target, replay},
+    },
+};
+
+use crate::support::server::{database, server};
+
+/// What is found in the migration `sql` upon the history `before`, by text and by proof.
+pub async fn found(before: &str, sql: &str) -> Vec<Finding> {
+    let proof = proved(before, sql).await;
+    let origin = guard::origin::history([("20260101000000_before", before)]).unwrap();
+    let script = Script { file: Some("migration.sql".into()), sql };
+    let terms = Terms { waivers: &Waivers::Ignored, proof: Some(&proof) };
+    guard::inspect(&script, &origin, terms).unwrap()
+}
+
+/// What is proved of the migration `sql` upon the history `before`.
+pub async fn proved(before: &str, sql: &str) -> Proof {
+    proved_on(&replayed(before).await, sql).await
+}
+
+/// A fresh database that a history of one migration was replayed into.
+pub async fn replayed(sql: &str) -> String {
+    let migrations = vec![migration("20260101000000_before", sql)];
+    let history = History { directory: "migrations".into(), migrations };
+    let name = database("").await;
+    replay(&history, target(&name), |_| {}).await.unwrap();
+    name
+}
+
+/// What is proved of the migration `sql` upon the database `name`.
+pub async fn proved_on(name: &str, sql: &str) -> Proof {
+    let before = proof::before(target(name)).await.unwrap();
+    proof::prove(&migration("20260102000000_x", sql), before, target(name)).await.unwrap()
+}
+
+/// A migration of this text.
+pub fn migration(name: &str, sql: &str) -> Migration {
+    let (path, checksum) = ("migration.sql".into(), checksum(sql.as_bytes()));
+    Migration { name: name.into(), path, sql: sql.into(), checksum }
+}
+
+/// The database `database` of the shared server.
+pub fn target(database: &str) -> Target<'_> {
+    Target {
+        server: server(),
+        database,
+        replay_as: ReplayAs::Owner,
+        now: jiff::Timestamp::UNIX_EPOCH,
+        limit: Duration::from_secs(30),
+    }
+}
+
+fn told(findings: &[Finding]) -> Vec<String> {
+    let severity = |finding: &Finding| match finding.severity {
+        Severity::Refuse => "refuse",
+        Severity::Warn => "warn",
+        Severity::Info => "info",
+    };
+    let line = |finding: &Finding| finding.line.map(|line| format!(" in line {line}")).unwrap_or_default();
+    findings
+        .iter()
+        .filter(|finding| finding.severity > Severity::Info)
+        .filter(|finding| !["create_index", "rewrite_table", "lock_table"].contains(&finding.rule))
+        .map(|finding| format!("{} {} {}{}", severity(finding), finding.rule, finding.object, line(finding)))
+        .collect()
+}
+
+const SHOP: &str = r#"
+CREATE TYPE "Status" AS ENUM ('ACTIVE', 'GONE');
+CREATE TABLE "User" (id serial PRIMARY KEY, email text NOT NULL, name text, status "Status" NOT NULL DEFAULT 'ACTIVE');
+CREATE UNIQUE INDEX "User_email_key" ON "User" (email);
+CREATE INDEX lower_email ON "User" (lower(email));
+CREATE TABLE "Order" (id serial PRIMARY KEY, "userId" integer NOT NULL,
+  CONSTRAINT "Order_userId_fkey" FOREIGN KEY ("userId") REFERENCES "User" (id) ON DELETE RESTRICT ON UPDATE CASCADE);
+CREATE VIEW emails AS SELECT email FROM "User";
+CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+CREATE TRIGGER touched BEFORE UPDATE ON "User" FOR EACH ROW EXECUTE FUNCTION touch();
+CREATE POLICY own ON "User" USING (id = 1);
+CREATE FUNCTION purge() RETURNS void LANGUAGE plpgsql AS $$ BEGIN DROP TABLE "Order"; END $$;
+"#;
+
+#[tokio::test]
+async fn what_is_gone_is_found_however_it_was_spelled() {
+    for (sql, wanted) in [
+        ("ALTER TABLE \"User\" DROP COLUMN name;", "refuse drop_column User.name in line 1"),
+        ("-- first\nSELECT purge();", "refuse drop_table Order in line 2"),
+        (
+            "DO $$ BEGIN EXECUTE 'DROP TABLE ' || quote_ident('Order'); END $$;",
+            "refuse drop_table Order in line 1",
+        ),
+        (
+            "DO $$ DECLARE r record; BEGIN FOR r IN SELECT indexname FROM pg_indexes WHERE indexname LIKE 'lower%' \
+             LOOP EXECUTE format('DROP INDEX %I', r.indexname); END LOOP; END $$;",
+            "refuse drop_index lower_email in line 1",
+        ),
+        (
+            "ALTER TABLE \"User\" DROP COLUMN email CASCADE;",
+            "refuse drop_view emails in line 1, refuse drop_column User.email in line 1",
+        ),
+        (
+            "DROP TABLE \"User\" CASCADE;",
+            "refuse drop_table User in line 1, warn drop_constraint Order.Order_userId_fkey in line 1, \
+             refuse drop_view emails in line 1",
+        ),
+        (
+            "ALTER TABLE \"User\" DROP COLUMN name,\nADD COLUMN name integer;",
+            "refuse drop_column User.name in line 1",
+        ),
+        (
+            "ALTER TABLE \"User\" RENAME COLUMN name TO \"fullName\"; ALTER TABLE \"Order\" RENAME TO orders;",
+            "warn rename_column User.name in line 1, warn rename_table Order in line 1",
+        ),
+        (
+            "ALTER TABLE \"User\" ALTER status SET DEFAULT 'GONE';",
+            "warn change_default User.status in line 1",
+        ),
+        ("ALTER TABLE \"User\" ALTER status DROP DEFAULT;", "warn drop_default User.status in line 1"),
+        ("CREATE SCHEMA s; ALTER TABLE \"Order\" SET SCHEMA s;", "refuse set_schema Order in line 1"),
+        ("DROP TRIGGER touched ON \"User\";", "warn drop_trigger User.touched in line 1"),
+        ("ALTER TYPE \"Status\" RENAME VALUE 'GONE' TO 'LEFT';", "warn rename_enum_value Status in line 1"),
+        (
+            "ALTER TABLE \"Order\" DROP CONSTRAINT \"Order_userId_fkey\";\nALTER TABLE \"Order\" ADD CONSTRAINT \
+             \"Order_userId_fkey\" FOREIGN KEY (\"userId\") REFERENCES \"User\" (id) ON DELETE CASCADE;",
+            "warn cascading_delete Order.Order_userId_fkey in line 2",
+        ),
+        ("ALTER TABLE \"User\" ADD COLUMN age integer; CREATE TABLE t (a int); DROP TABLE t;", ""),
+        ("ALTER TYPE \"Status\" ADD VALUE 'NEW';", ""),
+        ("ALTER INDEX lower_email RENAME TO email_lower;", ""),
+        ("-- nothing", ""),
+    ] {
+        let findings = found(SHOP, sql).await;
+        assert_eq!(told(&findings).join(", "), wanted, "{sql}");
+        let unproved = |finding: &&Finding| finding.severity > Severity::Info && finding.proof.is_empty();
+        assert!(!findings.iter().any(|finding| unproved(&finding)), "{findings:?}");
+    }
+}
+
+#[track_caller]
+fn assert_contains(text: &str, wanted: &str) {
+    assert!(text.contains(wanted), "{wanted:?} is missing in {text}");
+}
+
+#[tokio::test]
+async fn what_prisma_cannot_see_is_named_with_the_loss() {
+    let proof = |findings: &[Finding], rule: &str| {
+        let finding = findings.iter().find(|finding| finding.rule == rule).unwrap();
+        finding.proof.join("\n")
+    };
+    let findings = found(SHOP, "DROP TABLE \"User\" CASCADE;").await;
+    assert_contains(
+        &proof(&findings, "drop_table"),
+        "goes along: index lower_email, trigger User.touched, policy User.own",
+    );
+    let findings = found(SHOP, "ALTER TABLE \"User\" DROP COLUMN email CASCADE;").await;
+    assert_contains(&proof(&findings, "drop_column"), "goes along: index User_email_key, index lower_email");
+    let findings = found(SHOP, "ALTER TABLE \"User\" DROP COLUMN name, ADD COLUMN name integer;").await;
+    let retyped = findings.iter().find(|finding| finding.rule == "drop_column").unwrap();
+    assert_contains(&retyped.why, "as integer instead of text");
+}
+
+#[tokio::test]
+async fn a_script_runs_as_it_would_be_deployed() {
+    let swap = r#"
+BEGIN;
+CREATE TYPE "Status_new" AS ENUM ('ACTIVE');
+ALTER TABLE "User" ALTER COLUMN "status" DROP DEFAULT;
+ALTER TABLE "User" ALTER COLUMN "status" TYPE "Status_new" USING ("status"::text::"Status_new");
+ALTER TYPE "Status" RENAME TO "Status_old";
+ALTER TYPE "Status_new" RENAME TO "Status";
+DROP TYPE "Status_old";
+ALTER TABLE "User" ALTER COLUMN "status" SET DEFAULT 'ACTIVE';
+COMMIT;
+"#;
+    assert_eq!(
+        told(&found(SHOP, swap).await),
+        ["warn type_change_may_fail User.status in line 5", "refuse remove_enum_value Status in line 8"]
+    );
+    let sql = "CREATE INDEX CONCURRENTLY names ON \"User\" (name);";
+    assert!(told(&found(SHOP, sql).await).is_empty());
+}
