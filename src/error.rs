@@ -76,6 +76,9 @@ pub enum Error {
     /// Proving what a migration does.
     #[error(transparent)]
     Proof(#[from] crate::guard::proof::ProofError),
+    /// Reading a release.
+    #[error(transparent)]
+    Release(#[from] crate::release::source::SourceError),
     /// Reading or writing a file; the text names it.
     #[error(transparent)]
     File(#[from] std::io::Error),
@@ -135,6 +138,7 @@ impl Error {
             Self::Database(error) => error.hint(),
             Self::Expected(error) => error.hint(),
             Self::Snapshot(error) => error.hint(),
+            Self::Release(error) => error.hint(),
             Self::Sync(_) | Self::History(_) | Self::Write(_) | Self::File(_) => None,
         }
         .map(|hint| redact(&hint))

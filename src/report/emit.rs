@@ -65,6 +65,7 @@ pub fn report(report: &Report, settings: &GlobalArgs, environment: &Environment)
         Format::Json => out(&json::render(report)),
         Format::Sarif if is_obeyed => out(&github::harmless_json(&sarif::render(report))),
         Format::Sarif => out(&sarif::render(report)),
+        Format::Markdown => out(&super::markdown::render(report, usize::MAX)),
         Format::Human => out(report.result.as_deref().unwrap_or_default()),
         Format::Github => {
             out(&github::render(report));

@@ -8,9 +8,11 @@
 //! stage      the clone: rows in, statements run, rows read, all taken back
 //! ask        a question -> a reply
 //! verdicts   a reply -> what is said about it
+//! carry      rows that go through several migrations
 //! ```
 
 mod ask;
+pub mod carry;
 mod questions;
 mod rows;
 mod stage;
