@@ -38,6 +38,12 @@ impl Environment {
         self.0.get(key).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
+    /// Whether `key` is set, and to nothing.
+    #[must_use]
+    pub fn is_empty_at(&self, key: &str) -> bool {
+        self.0.get(key).is_some_and(|value| value.is_empty())
+    }
+
     /// Every variable, for a child that is to start from these and nothing else.
     pub fn pairs(&self) -> impl Iterator<Item = (&str, &std::ffi::OsStr)> {
         self.0.iter().map(|(key, value)| (key.as_str(), value.as_os_str()))

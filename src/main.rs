@@ -15,12 +15,13 @@ fn main() -> ExitCode {
     emit::no_backtraces();
     let args: Vec<_> = std::env::args_os().collect();
     let environment = Environment::read();
-    let typed = match parse(args.iter().cloned()) {
+    let typed = match parse(args.iter().cloned(), &environment) {
         Ok(typed) => typed,
         Err(Instead::Text(text)) => return emit::text(&text),
         Err(Instead::Usage(report, settings)) => return emit::report(&report, &settings, &environment),
     };
     process::conceal(&args, "--database-url", "RUN_MIGRATION_DATABASE_URL");
+    process::conceal(&args, "--server-url", "RUN_MIGRATION_SERVER_URL");
     let settings = typed.settings.clone();
     let progress = emit::progress(&settings, &environment);
     let name = typed.command.name();

@@ -2,6 +2,8 @@
 
 use clap::{Args, ValueEnum};
 
+use crate::git::{Branch, RemoteName, Revision};
+
 /// Options of `check`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct CheckArgs {
@@ -27,13 +29,13 @@ pub struct CheckArgs {
 pub struct BaseArgs {
     /// The branch that this one will be merged into
     #[arg(long, value_name = "BRANCH", env = "RUN_MIGRATION_BASE_BRANCH")]
-    pub base_branch: Option<String>,
+    pub base_branch: Option<Branch>,
     /// Compare with this commit, branch or tag as it is here; nothing is fetched
     #[arg(long, alias = "base", value_name = "REF", env = "RUN_MIGRATION_BASE_REF", conflicts_with_all = ["base_branch", "remote"])]
-    pub base_ref: Option<String>,
+    pub base_ref: Option<Revision>,
     /// The remote that holds the base branch [default: upstream if there is one, else origin]
     #[arg(long, value_name = "NAME", env = "RUN_MIGRATION_REMOTE")]
-    pub remote: Option<String>,
+    pub remote: Option<RemoteName>,
 }
 
 /// The gates, in their order.

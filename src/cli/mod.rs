@@ -9,7 +9,7 @@ pub mod release;
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::guard::consent::Allowance;
+use crate::{guard::consent::Allowance, history::name::MigrationName};
 
 /// Generates and checks Prisma migrations for PostgreSQL.
 ///
@@ -90,10 +90,11 @@ impl Command {
 
 /// Options of the main job.
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Of the main job")]
 pub struct GenerateArgs {
     /// What the migration is called: letters, digits and _ (spaces and hyphens become _); derived from the
     /// change where it is left out
-    pub name: Option<String>,
+    pub name: Option<MigrationName>,
     /// Which base to compare with.
     #[command(flatten)]
     pub base: check::BaseArgs,
@@ -193,6 +194,17 @@ pub struct GlobalArgs {
     /// The directory with initdb and postgres to use, instead of searching
     #[arg(long, global = true, value_name = "DIR", env = "RUN_MIGRATION_POSTGRES_BIN")]
     pub postgres_bin: Option<Utf8PathBuf>,
+    /// A disposable server to replay the history on, instead of a temporary one: databases of the tool's own are made
+    /// there, and dropped at the end
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "RUN_MIGRATION_SERVER_URL",
+        hide_env_values = true,
+        conflicts_with = "postgres_bin"
+    )]
+    pub server_url: Option<live::Secret>,
     /// Where installed tools are kept
     #[arg(long, global = true, value_name = "DIR", env = "RUN_MIGRATION_CACHE_DIR")]
     pub cache_dir: Option<Utf8PathBuf>,

@@ -2,10 +2,12 @@
 
 use std::ffi::OsString;
 
-use clap::{ArgMatches, CommandFactory, FromArgMatches, ValueEnum, error::ErrorKind, parser::ValueSource};
+use clap::{
+    Arg, ArgMatches, CommandFactory, FromArgMatches, ValueEnum, error::ErrorKind, parser::ValueSource,
+};
 
 use super::{Cli, Color, Command, Format, GenerateArgs, GlobalArgs};
-use crate::{error::Error, report::Report};
+use crate::{context::Environment, error::Error, report::Report};
 
 /// What was typed, understood.
 #[derive(Debug, Clone)]
@@ -31,9 +33,10 @@ pub enum Instead {
 ///
 /// # Errors
 /// Where there is nothing to run.
-pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Typed, Instead> {
+pub fn parse(args: impl IntoIterator<Item = OsString>, environment: &Environment) -> Result<Typed, Instead> {
     let args: Vec<_> = args.into_iter().collect();
-    let matches = Cli::command().try_get_matches_from(&args).map_err(|error| refusal(&error, &args))?;
+    let command = without_empty_variables(Cli::command(), environment);
+    let matches = command.try_get_matches_from(&args).map_err(|error| refusal(&error, &args))?;
     let cli = Cli::from_arg_matches(&matches).map_err(|error| refusal(&error, &args))?;
     if let Some(command) = &cli.command
         && let Some(stray) = typed_for_the_main_job(&matches)
@@ -51,6 +54,15 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Typed, Instead>
     Ok(Typed { line, settings: cli.global, command: cli.command.unwrap_or(Command::Generate(cli.generate)) })
 }
 
+/// An empty variable means that there is none: it is how workflows pass on what they do not have.
+fn without_empty_variables(command: clap::Command, environment: &Environment) -> clap::Command {
+    let is_empty =
+        |arg: &Arg| arg.get_env().is_some_and(|name| environment.is_empty_at(&name.to_string_lossy()));
+    command
+        .mut_args(|arg| if is_empty(&arg) { arg.env("").hide_env(true) } else { arg })
+        .mut_subcommands(|command| without_empty_variables(command, environment))
+}
+
 /// The first argument of the main job that was typed before a subcommand.
 fn typed_for_the_main_job(matches: &ArgMatches) -> Option<String> {
     let of_main_job = GenerateArgs::augment_args_for_names();
@@ -59,7 +71,7 @@ fn typed_for_the_main_job(matches: &ArgMatches) -> Option<String> {
         (matches.value_source(id) == Some(ValueSource::CommandLine)).then(|| match argument.get_long() {
             Some(long) => format!("--{long}"),
             None => {
-                let value = matches.get_one::<String>(id).map(String::as_str).unwrap_or_default();
+                let value = matches.get_raw(id).and_then(|mut values| values.next()).unwrap_or_default();
                 format!("the migration name {value:?}")
             }
         })
@@ -118,7 +130,8 @@ mod tests {
     use super::*;
 
     fn typed(line: &str) -> Result<Typed, Instead> {
-        parse(std::iter::once("run-migration").chain(line.split_whitespace()).map(OsString::from))
+        let words = std::iter::once("run-migration").chain(line.split_whitespace());
+        parse(words.map(OsString::from), &Environment::default())
     }
 
     fn usage_error(line: &str) -> String {
@@ -138,7 +151,7 @@ mod tests {
         let Typed { command: Command::Generate(args), .. } = typed("add_widget --dry-run").unwrap() else {
             panic!()
         };
-        assert_eq!(args.name.as_deref(), Some("add_widget"));
+        assert_eq!(args.name.unwrap().as_str(), "add_widget");
         assert!(args.dry_run);
     }
 
@@ -163,7 +176,7 @@ mod tests {
         let Typed { command: Command::Generate(args), .. } = typed("generate doctor").unwrap() else {
             panic!()
         };
-        assert_eq!(args.name.as_deref(), Some("doctor"));
+        assert_eq!(args.name.unwrap().as_str(), "doctor");
     }
 
     #[test]

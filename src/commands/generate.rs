@@ -37,7 +37,7 @@ pub(super) async fn run(context: &Context, args: &GenerateArgs) -> Result<Report
     let generate = Generate {
         job: Job::new(context, &project, "generate"),
         args,
-        name: args.name.as_deref().map(MigrationName::parse).transpose()?,
+        name: args.name.clone(),
         request: if args.skip_freshness_check {
             None
         } else {

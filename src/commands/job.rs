@@ -16,7 +16,7 @@ use crate::{
     guard::proof::{self, Proof},
     history::{self, History, Migration, compare::Shipped, order::differing_pair, replay},
     outcome::Outcome,
-    postgres::{self, Role, Server},
+    postgres::{self, Role, Server, Wanted},
     prisma::{self, Toolchain, Wanting},
     report::{Report, Tool, progress::Stage},
     schema_files::Copies,
@@ -129,14 +129,18 @@ impl<'a> Job<'a> {
         Ok(named.collect())
     }
 
-    /// Starts the temporary server.
-    pub(super) async fn postgres(&self) -> Result<Server, Stop> {
+    /// Starts the temporary server, with what `history` needs.
+    pub(super) async fn postgres(&self, history: &History) -> Result<Server, Stop> {
         let stage = self.context.progress.stage("postgres");
         stage.doing("looking for PostgreSQL");
-        let installation = postgres::acquire(self.context, self.project.postgres_major, &stage).await?;
-        stage.doing("starting");
-        let server = Server::start(self.context, &installation).await?;
-        self.took_part(stage, vec![installation.tool()]);
+        let (extensions, roles) = history::needs::of(history)?;
+        let wanted = Wanted { major: self.project.postgres_major, extensions, roles };
+        let (server, tool) = postgres::serve(self.context, &wanted, &stage).await?;
+        let made = server.create_roles(&wanted.roles).await?;
+        self.took_part(stage, vec![tool]);
+        if !made.is_empty() {
+            self.note(&format!("Roles that the history names were made for the replay: {}", made.join(", ")));
+        }
         Ok(server)
     }
 
@@ -214,7 +218,7 @@ impl<'a> Job<'a> {
     /// The server with the history in it, and Prisma: neither waits for the other.
     pub(super) async fn prepared(&self, history: &History) -> Result<(Server, Toolchain), Stop> {
         let server = async {
-            let server = self.postgres().await?;
+            let server = self.postgres(history).await?;
             self.replay(&server, history).await?;
             Ok(server)
         };
@@ -327,10 +331,13 @@ pub(super) fn freshness_request(
 ) -> Result<freshness::Request, Error> {
     let paths = project.copies.iter().chain([&project.schema, &project.migrations]);
     Ok(freshness::Request {
-        base_branch: parsed(base.base_branch.as_deref())?,
+        base_branch: base.base_branch.clone(),
         default_branch: parsed(project.base_branch.as_deref())?,
-        base_ref: parsed(base.base_ref.as_deref())?,
-        remote: parsed(base.remote.as_deref().or(project.remote.as_deref()))?,
+        base_ref: base.base_ref.clone(),
+        remote: match &base.remote {
+            Some(remote) => Some(remote.clone()),
+            None => parsed(project.remote.as_deref())?,
+        },
         paths: paths.cloned().collect(),
         github: freshness::GitHub::from_environment(&context.environment),
     })

@@ -8,13 +8,13 @@ use crate::{
     config::{ConfigError, Project, ReplayAs},
     context::Context,
     error::Error,
-    history::{History, replay},
+    history::{self, History, replay},
     live::{
         catalog::{self, Catalog},
         snapshot::Snapshot,
     },
     outcome::Outcome,
-    postgres::{self, Role, Server},
+    postgres::{self, Role, Wanted},
     report::Report,
 };
 
@@ -47,9 +47,10 @@ async fn replayed(context: &Context, history: &History, report: &mut Report) -> 
     let (major, replay_as) = of_project(context)?;
     let role = Role::from(replay_as);
     let stage = context.progress.stage("postgres");
-    let installation = postgres::acquire(context, major, &stage).await?;
-    let server = Server::start(context, &installation).await?;
-    let tool = installation.tool();
+    let (extensions, roles) = history::needs::of(history)?;
+    let wanted = Wanted { major, extensions, roles };
+    let (server, tool) = postgres::serve(context, &wanted, &stage).await?;
+    server.create_roles(&wanted.roles).await?;
     report.timings.push(stage.done(&format!("{} {}, {}", tool.role, tool.version, tool.why)));
     report.toolchain.push(tool);
 

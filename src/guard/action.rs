@@ -64,7 +64,9 @@ pub enum Action {
     Weaken(Name, Weakening),
     /// Privileges or membership are taken away.
     Revoke(Revoke),
-    /// A setting changes: its name and value, lower case.
+    /// A role is named, and what for.
+    Role(RoleUse, String),
+    /// A setting changes: its name, lower case, and its value as it is written.
     Set(String, String),
     /// Transaction control.
     Transaction(Transaction),
@@ -90,6 +92,15 @@ pub struct Statement {
 pub struct Revoke {
     /// The relations that it is about; none for roles and other kinds.
     pub objects: Vec<Name>,
+}
+
+/// What a role is named for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RoleUse {
+    /// It has to be there.
+    Needed,
+    /// It is made.
+    Made,
 }
 
 /// Why what follows may not happen.

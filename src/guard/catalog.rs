@@ -397,12 +397,16 @@ impl<'h> Catalog<'h> {
     }
 
     fn search(&mut self, path: &str) {
-        let first = path.split(',').map(|schema| schema.trim().trim_matches(['"', '\''])).find(|schema| {
-            !schema.eq_ignore_ascii_case("$user") && !schema.eq_ignore_ascii_case("pg_catalog")
+        let schemas = path.split(',').map(|schema| {
+            let schema = schema.trim();
+            let quoted = |quote| schema.strip_prefix(quote).and_then(|schema| schema.strip_suffix(quote));
+            quoted('"').or_else(|| quoted('\'')).map_or_else(|| schema.to_ascii_lowercase(), str::to_owned)
         });
-        self.schema = match first {
-            None | Some("default") => "public".into(),
-            Some(schema) => schema.to_owned(),
+        let is_a_place = |schema: &String| !["$user", "pg_catalog"].contains(&schema.as_str());
+        self.schema = match schemas.into_iter().find(is_a_place) {
+            None => "public".into(),
+            Some(schema) if schema == "default" => "public".into(),
+            Some(schema) => schema,
         };
     }
 

@@ -26,6 +26,7 @@ mod join;
 mod lines;
 pub mod name;
 pub mod naming;
+pub mod needs;
 pub mod origin;
 pub mod proof;
 pub mod rules;

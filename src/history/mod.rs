@@ -4,6 +4,7 @@ pub mod compare;
 pub mod integrity;
 pub mod load;
 pub mod name;
+pub mod needs;
 pub mod order;
 pub mod replay;
 pub mod write;

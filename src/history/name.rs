@@ -26,6 +26,14 @@ pub enum NameError {
     Character(char),
 }
 
+impl std::str::FromStr for MigrationName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        Self::parse(text)
+    }
+}
+
 impl MigrationName {
     /// Reads what a person typed; spaces and hyphens become `_`.
     ///

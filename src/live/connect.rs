@@ -142,20 +142,8 @@ impl Database {
     /// # Errors
     /// Where nobody is there, the server refuses, or its certificate is not to be trusted.
     pub async fn connect(target: &Target, limit: Duration) -> Result<Self, DatabaseError> {
-        let place = &target.place;
-        let after = target.connect_timeout.unwrap_or(limit);
-        let connector = tls::connector(&target.tls)?;
-        match timeout(after, target.config.connect(connector)).await {
-            Ok(Ok((client, connection))) => {
-                let driver = tokio::spawn(async {
-                    // What ends the connection is told to whoever asks next.
-                    let _ = connection.await;
-                });
-                Ok(Self { place: place.clone(), client, driver: Driver(driver) })
-            }
-            Ok(Err(error)) => Err(understand(place, after, &error)),
-            Err(_) => Err(DatabaseError::NoAnswer { place: place.clone(), after }),
-        }
+        let (client, driver) = open(target, limit).await?;
+        Ok(Self { place: target.place.clone(), client, driver: Driver(driver) })
     }
 
     /// Asks with the SELECT statements in `question` and gives the rows of each.
@@ -183,6 +171,31 @@ impl Database {
         let Self { client, mut driver, .. } = self;
         drop(client);
         let _ = timeout(FAREWELL, &mut driver.0).await;
+    }
+}
+
+/// A plain client, for a server that is ours to work on. The connection ends with it.
+///
+/// # Errors
+/// Where nobody is there, the server refuses, or its certificate is not to be trusted.
+pub(crate) async fn client(target: &Target, limit: Duration) -> Result<Client, DatabaseError> {
+    Ok(open(target, limit).await?.0)
+}
+
+async fn open(target: &Target, limit: Duration) -> Result<(Client, JoinHandle<()>), DatabaseError> {
+    let place = &target.place;
+    let after = target.connect_timeout.unwrap_or(limit);
+    let connector = tls::connector(&target.tls)?;
+    match timeout(after, target.config.connect(connector)).await {
+        Ok(Ok((client, connection))) => {
+            let driver = tokio::spawn(async {
+                // What ends the connection is told to whoever asks next.
+                let _ = connection.await;
+            });
+            Ok((client, driver))
+        }
+        Ok(Err(error)) => Err(understand(place, after, &error)),
+        Err(_) => Err(DatabaseError::NoAnswer { place: place.clone(), after }),
     }
 }
 

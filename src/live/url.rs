@@ -45,6 +45,18 @@ pub struct Target {
     pub(super) tls: Policy,
 }
 
+impl Target {
+    /// The same server under another name for the session, in its database `name` where one is given.
+    pub(crate) fn session(&self, application: &str, name: Option<&str>) -> Self {
+        let mut target = self.clone();
+        target.config.application_name(application);
+        if let Some(name) = name {
+            target.config.dbname(name);
+        }
+        target
+    }
+}
+
 /// The URL names no database that can be asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {

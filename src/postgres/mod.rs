@@ -7,6 +7,7 @@ mod account;
 mod cache;
 mod data;
 mod error;
+mod guest;
 mod install;
 mod locate;
 mod npm;
@@ -15,6 +16,7 @@ mod postmaster;
 mod server;
 mod sweep;
 mod unpack;
+mod wanted;
 mod workdir;
 
 use camino::Utf8PathBuf;
@@ -22,8 +24,10 @@ use camino::Utf8PathBuf;
 pub(crate) use error::describe;
 pub use error::{Attempt, Error};
 pub use server::{Role, Server};
+pub use wanted::{Wanted, Wish};
 
 use crate::{
+    cli::live::Secret,
     context::Context,
     process::RunAs,
     report::{Tool, progress::Stage},
@@ -111,47 +115,91 @@ impl Source {
     }
 }
 
-/// Finds PostgreSQL, or installs it, and proves that it runs here. `major` is the one major that will do, where
-/// the project requires one. `stage` is told what takes long.
+/// The temporary server, and what a report says of it: databases of our own on the one that `--server-url` names, else
+/// a server of our own on the first PostgreSQL that has all that is wanted.
+///
+/// # Errors
+/// Where nothing serves, or it does not come up.
+pub async fn serve(context: &Context, wanted: &Wanted, stage: &Stage) -> Result<(Server, Tool), Error> {
+    let url = context.settings.server_url.as_ref().map(Secret::reveal).filter(|url| !url.is_empty());
+    if let Some(url) = url {
+        stage.doing("connecting to the server of --server-url");
+        return Server::join(context, url, wanted).await;
+    }
+    let installation = acquire(context, wanted.clone(), stage).await?;
+    stage.doing("starting");
+    Ok((Server::start(context, &installation).await?, installation.tool()))
+}
+
+/// Finds PostgreSQL, or installs it, and proves that it runs here and has what is `wanted`. `stage` is told what
+/// takes long.
 ///
 /// # Errors
 /// Where nothing serves: the error lists every candidate and why it was rejected.
-pub async fn acquire(context: &Context, major: Option<u32>, stage: &Stage) -> Result<Installation, Error> {
+pub async fn acquire(
+    context: &Context,
+    wanted: impl Into<Wanted>,
+    stage: &Stage,
+) -> Result<Installation, Error> {
+    let wanted = wanted.into();
     let mut attempts = Vec::new();
     let accounts = account::candidates(&mut attempts);
-    let search = locate::Search { context, accounts: &accounts, major };
+    let search = locate::Search { context, accounts: &accounts, wanted: &wanted };
     if let Some(found) = search_installed(&search, &mut attempts).await? {
         return Ok(found);
     }
-    if let Ok(cache) = context.cache_dir()
+    if let Some(foreign) = wanted.foreign().first() {
+        let why =
+            format!("what can be installed has only PostgreSQL's own extensions, and {foreign} is none");
+        attempts.push(Attempt { what: "installing one".into(), why });
+    } else if let Ok(cache) = context.cache_dir()
         && let Some(found) =
             install::install(&search, &cache::Cache::new(cache.join("postgres")), stage, &mut attempts).await
     {
         return Ok(found);
     }
-    Err(Error::NotFound { major, named: false, attempts })
+    Err(nothing(&wanted, Choice::Free, attempts))
+}
+
+/// Whether a person left a choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Choice {
+    /// Everything was looked at.
+    Free,
+    /// `--postgres-bin` left none.
+    Named,
+}
+
+/// Nothing serves: because of an extension, where one was what the last of the candidates lacked.
+fn nothing(wanted: &Wanted, choice: Choice, attempts: Vec<Attempt>) -> Error {
+    let lacking = |wish: &&Wish| attempts.iter().any(|attempt| attempt.why == locate::lacks(&wish.name));
+    match wanted.extensions.iter().find(lacking) {
+        Some(wish) => Error::Extension { wish: Box::new(wish.clone()), attempts },
+        None => Error::NotFound { major: wanted.major, named: choice == Choice::Named, attempts },
+    }
 }
 
 /// The PostgreSQL that [`acquire`] would give without installing anything; `None` where it would install one.
 ///
 /// # Errors
 /// Where nothing that could be installed would serve either.
-pub async fn find(context: &Context, major: Option<u32>) -> Result<Option<Installation>, Error> {
+pub async fn find(context: &Context, wanted: impl Into<Wanted>) -> Result<Option<Installation>, Error> {
+    let wanted = wanted.into();
     let mut attempts = Vec::new();
     let accounts = account::candidates(&mut attempts);
-    search_installed(&locate::Search { context, accounts: &accounts, major }, &mut attempts).await
+    search_installed(&locate::Search { context, accounts: &accounts, wanted: &wanted }, &mut attempts).await
 }
 
 async fn search_installed(
     search: &locate::Search<'_>,
     attempts: &mut Vec<Attempt>,
 ) -> Result<Option<Installation>, Error> {
-    let (context, major) = (search.context, search.major);
+    let context = search.context;
     if let Some(bin) = &context.settings.postgres_bin {
         let found = search.prove(&context.absolute(bin), Source::Named, attempts).await;
         return match found {
             Some(found) => Ok(Some(found)),
-            None => Err(Error::NotFound { major, named: true, attempts: std::mem::take(attempts) }),
+            None => Err(nothing(search.wanted, Choice::Named, std::mem::take(attempts))),
         };
     }
     for bin in locate::system_directories(&context.environment) {

@@ -1,17 +1,18 @@
 //! The server itself: made, started, asked, stopped.
 
-use std::time::Duration;
+use std::{sync::Mutex, time::Duration};
 
 use camino::Utf8Path;
 use tokio_postgres::Client;
 
 use super::{
-    Error, Installation,
+    Error, Installation, Wanted, Wish,
     data::initdb,
+    guest::Guest,
     postmaster::{PORT, Postmaster, connect},
     workdir::WorkDirectory,
 };
-use crate::{config::ReplayAs, context::Context};
+use crate::{config::ReplayAs, context::Context, report::Tool};
 
 /// The bootstrap superuser.
 pub(super) const SUPERUSER: &str = "postgres";
@@ -48,18 +49,47 @@ impl From<ReplayAs> for Role {
     }
 }
 
-/// A running temporary server. Nobody but its own user can reach it: its only door is a socket in a private
-/// directory. [`Server::stop`] ends it in order; dropped or killed, it goes all the same.
+/// A running temporary server, or our part of the user's. Nobody but its own user can reach one of ours: its only
+/// door is a socket in a private directory. [`Server::stop`] ends it in order; dropped or killed, it goes all the
+/// same.
 #[derive(Debug)]
 pub struct Server {
-    postmaster: Postmaster,
+    place: Place,
     admin: Client,
     major: u32,
     /// How long one answer may take.
     limit: Duration,
+    /// The roles that were made for the history.
+    roles: Mutex<Vec<String>>,
+}
+
+/// Whose server it is.
+#[derive(Debug)]
+enum Place {
+    Ours(Box<Postmaster>),
+    Theirs(Box<Guest>),
 }
 
 impl Server {
+    /// Goes to the server of the user's that `url` names, and what a report says of it.
+    ///
+    /// # Errors
+    /// Where it cannot be reached, lacks what is wanted, or lets us make no database.
+    pub(super) async fn join(context: &Context, url: &str, wanted: &Wanted) -> Result<(Self, Tool), Error> {
+        let (guest, admin, about) = Guest::join(context, url, wanted).await?;
+        let path = guest.place().to_owned();
+        let why = "the server of --server-url".to_owned();
+        let limit = context.settings.step_timeout();
+        let server = Self {
+            place: Place::Theirs(Box::new(guest)),
+            admin,
+            major: about.major,
+            limit,
+            roles: Mutex::default(),
+        };
+        Ok((server, Tool { role: "postgres", version: about.version, path, why }))
+    }
+
     /// Makes a fresh data directory and starts a server on it. The time limit of each step is the one of
     /// `--timeout`.
     ///
@@ -71,7 +101,13 @@ impl Server {
         let mut postmaster = Postmaster::spawn(context, installation, directory)?;
         let limit = context.settings.step_timeout();
         let admin = postmaster.ready(limit).await?;
-        let server = Self { postmaster, admin, major: installation.version.major, limit };
+        let server = Self {
+            place: Place::Ours(Box::new(postmaster)),
+            admin,
+            major: installation.version.major,
+            limit,
+            roles: Mutex::default(),
+        };
         server.execute("create its role", &format!("CREATE ROLE {OWNER} LOGIN")).await?;
         Ok(server)
     }
@@ -81,6 +117,16 @@ impl Server {
     /// # Errors
     /// Where there is one of that name, or the disk is full.
     pub async fn create_database(&self, name: &str, role: Role) -> Result<(), Error> {
+        if let Place::Theirs(guest) = &self.place {
+            let name = guest.name_of(name);
+            guest.made(&name);
+            // What the user's template holds is not what migrations begin with.
+            let statement = format!(
+                "CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'",
+                quote(&name)
+            );
+            return self.execute("create a database", &statement).await;
+        }
         let statement = format!("CREATE DATABASE {} OWNER {}", quote(name), role.name());
         self.execute("create a database", &statement).await?;
         if self.major < 15 && role == Role::Owner {
@@ -89,7 +135,19 @@ impl Server {
             let statement = format!("ALTER SCHEMA public OWNER TO {OWNER}");
             self.within_limit("hand over a schema", database.batch_execute(&statement)).await?;
         }
-        Ok(())
+        self.open_schema(name).await
+    }
+
+    /// Lets the history's roles own what is in the schema, as every role could up to 14.
+    async fn open_schema(&self, database: &str) -> Result<(), Error> {
+        let roles = self.roles.lock().map(|roles| roles.clone()).unwrap_or_default();
+        if roles.is_empty() {
+            return Ok(());
+        }
+        let client = self.connect(database, Role::Superuser).await?;
+        let roles: Vec<_> = roles.iter().map(|role| quote(role)).collect();
+        let statement = format!("GRANT USAGE, CREATE ON SCHEMA public TO {}", roles.join(", "));
+        self.within_limit("open a schema", client.batch_execute(&statement)).await
     }
 
     /// Makes the database `name` a copy of `template`, which nobody may be connected to, with the same owner.
@@ -97,6 +155,10 @@ impl Server {
     /// # Errors
     /// Where somebody is connected to `template`, there is one called `name`, or the disk is full.
     pub async fn clone_database(&self, template: &str, name: &str) -> Result<(), Error> {
+        let (template, name) = (&*self.name_of(template), &*self.name_of(name));
+        if let Place::Theirs(guest) = &self.place {
+            guest.made(name);
+        }
         let owner = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = $1";
         let what = || format!("copy the database {template}");
         let row = self.within_limit(&what(), self.admin.query_one(owner, &[&template])).await?;
@@ -124,25 +186,74 @@ impl Server {
     /// # Errors
     /// Where the database does not exist or the server is gone.
     pub async fn connect(&self, database: &str, role: Role) -> Result<Client, Error> {
-        let connection = connect(self.postmaster.directory(), database, role);
-        self.within_limit(&format!("open the database {database}"), connection).await
+        match &self.place {
+            Place::Theirs(guest) => guest.connect(database).await,
+            Place::Ours(postmaster) => {
+                let connection = connect(postmaster.directory(), database, role);
+                self.within_limit(&format!("open the database {database}"), connection).await
+            }
+        }
+    }
+
+    /// What the database is called on the server.
+    fn name_of(&self, database: &str) -> String {
+        match &self.place {
+            Place::Ours(_) => database.to_owned(),
+            Place::Theirs(guest) => guest.name_of(database),
+        }
     }
 
     /// The URL of a database in Prisma's dialect. It leads nowhere for clients that do not know `host=`.
     #[must_use]
     pub fn prisma_url(&self, database: &str, role: Role) -> String {
-        format!(
-            "postgresql://{}@localhost:{PORT}/{}?host={}",
-            role.name(),
-            percent_encode(database),
-            percent_encode(self.postmaster.directory().as_str())
-        )
+        match &self.place {
+            Place::Theirs(guest) => guest.prisma_url(database),
+            Place::Ours(postmaster) => format!(
+                "postgresql://{}@localhost:{PORT}/{}?host={}",
+                role.name(),
+                percent_encode(database),
+                percent_encode(postmaster.directory().as_str())
+            ),
+        }
     }
 
-    /// The directory of the server's socket.
+    /// A private directory that goes with the server; that of its socket, where it is ours.
     #[must_use]
     pub fn socket_directory(&self) -> &Utf8Path {
-        self.postmaster.directory()
+        match &self.place {
+            Place::Ours(postmaster) => postmaster.directory(),
+            Place::Theirs(guest) => guest.directory(),
+        }
+    }
+
+    /// Makes the roles that the history names and that are not there, without login; their names. The owner may
+    /// hand objects to them. On the user's server no role is made.
+    ///
+    /// # Errors
+    /// Where one is missing on the user's server.
+    pub async fn create_roles(&self, wanted: &[Wish]) -> Result<Vec<String>, Error> {
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let question = self.admin.query("SELECT rolname::text FROM pg_catalog.pg_roles", &[]);
+        let there: Vec<String> =
+            self.within_limit("list its roles", question).await?.iter().map(|row| row.get(0)).collect();
+        // What begins with pg_ is PostgreSQL's own, or a mistake that it will tell itself.
+        let missing = |wish: &&Wish| !there.contains(&wish.name) && !wish.name.starts_with("pg_");
+        let mut made = Vec::new();
+        for wish in wanted.iter().filter(missing) {
+            if let Place::Theirs(guest) = &self.place {
+                return Err(Error::Role { wish: Box::new(wish.clone()), place: guest.place().to_owned() });
+            }
+            let name = quote(&wish.name);
+            let statement = format!("CREATE ROLE {name} NOLOGIN; GRANT {name} TO {OWNER} WITH ADMIN OPTION");
+            self.execute("create a role", &statement).await?;
+            made.push(wish.name.clone());
+        }
+        if let Ok(mut roles) = self.roles.lock() {
+            roles.extend(made.iter().cloned());
+        }
+        Ok(made)
     }
 
     /// Ends the server at once and removes its files.
@@ -150,8 +261,18 @@ impl Server {
     /// # Errors
     /// Where it does not leave, or its files cannot be removed. Both are tried again when the tool ends.
     pub async fn stop(self) -> Result<(), Error> {
+        match &self.place {
+            Place::Theirs(guest) => {
+                let what = "drop the databases of this run";
+                return self.within_limit(what, guest.leave(&self.admin)).await;
+            }
+            Place::Ours(_) => {}
+        }
         drop(self.admin);
-        self.postmaster.stop().await
+        match self.place {
+            Place::Ours(postmaster) => postmaster.stop().await,
+            Place::Theirs(_) => Ok(()),
+        }
     }
 
     async fn execute(&self, what: &str, statement: &str) -> Result<(), Error> {

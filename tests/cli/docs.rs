@@ -165,7 +165,7 @@ fn every_field_of_the_json_stands_in_the_readme() {
     let report = &schema["properties"];
     let described = [
         report,
-        &report["migration"]["properties"],
+        &schema["$defs"]["migration"]["properties"],
         &report["freshness"]["properties"],
         &report["toolchain"]["items"]["properties"],
         &schema["$defs"]["finding"]["properties"],

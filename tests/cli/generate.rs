@@ -274,3 +274,18 @@ fn secrets_never_come_out() {
         ended.stderr
     );
 }
+
+#[test]
+fn an_empty_variable_is_none() {
+    let project = Project::fixture();
+    let mut command = tool(&project.path(), &["--dry-run"]);
+    for variable in [
+        "RUN_MIGRATION_BASE_REF",
+        "RUN_MIGRATION_BASE_BRANCH",
+        "RUN_MIGRATION_REMOTE",
+        "RUN_MIGRATION_PRISMA",
+    ] {
+        command.env(variable, "");
+    }
+    crate::support::run::Ended::from(command.output().unwrap()).expect(0);
+}

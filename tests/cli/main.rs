@@ -16,6 +16,7 @@ mod freshness;
 mod generate;
 mod lint;
 mod live;
+mod needs;
 mod outputs;
 mod postgres;
 mod postgres_endings;

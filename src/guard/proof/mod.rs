@@ -154,7 +154,7 @@ impl Clones<'_> {
     /// A fresh clone for `purpose`.
     async fn make(&self, purpose: &str) -> Result<String, postgres::Error> {
         // Several migrations are proved one after the other, and each has clones of its own.
-        let name = format!("{purpose}_{}", uuid::Uuid::new_v4().simple());
+        let name = format!("{purpose}_{:08x}", uuid::Uuid::new_v4().as_fields().0);
         self.target.server.clone_database(self.target.database, &name).await?;
         Ok(name)
     }

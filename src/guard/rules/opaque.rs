@@ -103,15 +103,17 @@ pub(super) const STRING_SYNTAX: Rule = Rule {
     ],
     good: &["SET standard_conforming_strings = on;"],
     check: |look| {
-        let is_off = |value: &str| ["off", "false", "no", "0", "f", "n", "of", "fal"].contains(&value);
+        let is_off = |value: &str| {
+            let value = value.trim_matches('\'').to_ascii_lowercase();
+            ["off", "false", "no", "0", "f", "n", "of", "fa", "fal", "fals"].contains(&value.as_str())
+        };
         match look.action() {
             Action::Set(setting, value) if setting == "standard_conforming_strings" && is_off(value) => {
                 Some(Verdict::about("standard_conforming_strings"))
             }
             Action::Call(call) if call.name.name == "set_config" => match call.texts.as_slice() {
                 [Some(setting), Some(value), ..]
-                    if setting.eq_ignore_ascii_case("standard_conforming_strings")
-                        && is_off(&value.to_ascii_lowercase()) =>
+                    if setting.eq_ignore_ascii_case("standard_conforming_strings") && is_off(value) =>
                 {
                     Some(Verdict::about("standard_conforming_strings"))
                 }

@@ -93,9 +93,10 @@ pub(super) const DISABLE_TRIGGER: Rule = Rule {
             Some(look.on(Kind::Trigger, &table.member(name)))
         }
         Action::Weaken(table, Weakening::DisableRule(name)) => Some(look.on(Kind::Rule, &table.member(name))),
-        Action::Set(setting, value) if setting == "session_replication_role" => {
-            (value == "replica").then(|| Verdict::about("session_replication_role"))
-        }
+        Action::Set(setting, value) if setting == "session_replication_role" => value
+            .trim_matches('\'')
+            .eq_ignore_ascii_case("replica")
+            .then(|| Verdict::about("session_replication_role")),
         Action::Call(call) if call.name.name == "set_config" => match call.texts.as_slice() {
             [Some(setting), Some(value), ..]
                 if setting.eq_ignore_ascii_case("session_replication_role")

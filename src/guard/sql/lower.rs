@@ -15,6 +15,10 @@ use crate::guard::{
     name::Name,
 };
 
+/// The setting that decides which schema a name is in.
+const SEARCH_PATH: &str = "search_path";
+/// The value that a setting has by itself.
+const DEFAULT: &str = "default";
 /// Strings in strings in bodies. Nobody writes that many.
 const DEEPEST_TEXT: usize = 12;
 
@@ -73,6 +77,7 @@ impl Lower {
         self.within(&node, |this| {
             let is_nested = this.source.depth() > 0;
             this.push(Action::Statement(Statement { alone: alone(stmt), is_nested }), &node);
+            this.roles(stmt);
             this.family(stmt);
         });
     }
@@ -83,7 +88,8 @@ impl Lower {
             Stmt::EmptyStmt(_) | Stmt::CommentOn(_) => return,
             // What it holds is not run.
             Stmt::Explain(explain) if !super::rows::is_run(explain) => return,
-            Stmt::CreateRule(rule) => return self.rule(rule),
+            // Its commands run whenever the relation is used from here on, as a trigger's do.
+            Stmt::CreateRule(rule) => self.rule(rule),
             Stmt::CreateFunction(_) | Stmt::CreateProcedure(_) => return self.routine(stmt),
             Stmt::Do(block) => return self.do_block(block),
             _ => {}
@@ -94,6 +100,9 @@ impl Lower {
             || self.session_statement(stmt);
         self.rows(node);
         self.calls(node);
+        if hides_calls(stmt) {
+            self.mentions(node);
+        }
         if !known && !self.in_plpgsql {
             self.select_into(node);
         }
@@ -110,6 +119,10 @@ impl Lower {
     pub(super) fn text(&mut self, source: Rc<Source>, text: &str, node: &SyntaxNode) {
         if source.depth() > DEEPEST_TEXT {
             self.push(Action::Dynamic("strings nested too deep to be read".into()), node);
+            return;
+        }
+        if let Some(why) = super::split::refusal(text) {
+            self.push(Action::Unparsed(why), node);
             return;
         }
         let parse = squawk_syntax::SourceFile::parse(text);
@@ -151,9 +164,7 @@ impl Lower {
             Stmt::Set(_) | Stmt::AlterSystem(_) | Stmt::AlterDatabase(_) | Stmt::AlterRole(_) => {
                 self.setting(stmt);
             }
-            Stmt::Reset(_) | Stmt::Discard(_) => {
-                self.push(Action::Set("search_path".into(), "default".into()), node);
-            }
+            Stmt::Reset(_) | Stmt::Discard(_) => self.reset(node),
             Stmt::Load(_) => self.push(Action::Outside("loads a library into the server".into()), node),
             Stmt::Copy(copy) => self.copy(copy),
             Stmt::Revoke(revoke) => {
@@ -174,17 +185,30 @@ impl Lower {
         true
     }
 
+    /// A setting, of this session or of those to come. Only this one's decides what names mean from here on.
     fn setting(&mut self, stmt: &Stmt) {
         let node = stmt.syntax();
-        let parameter = node.descendants().find_map(ast::ConfigParameterRef::cast);
+        let Some(parameter) = node.descendants().find_map(ast::ConfigParameterRef::cast) else { return };
+        let name = words(parameter.syntax());
+        if name == SEARCH_PATH && !matches!(stmt, Stmt::Set(_)) {
+            return;
+        }
         let target = node.descendants().find_map(ast::ToConfigValue::cast);
-        if let Some(parameter) = parameter {
-            let value = target.map(|target| {
-                let text = words(target.syntax());
-                text.trim_start_matches('=').trim_start_matches("to ").trim().replace('\'', "")
-            });
-            let name = words(parameter.syntax());
-            self.push(Action::Set(name, value.unwrap_or_else(|| "default".into())), node);
+        let value = target.map(|target| {
+            let text = target.syntax().text().to_string();
+            let text = text.trim_start_matches('=').trim_start();
+            let is_to = text.get(..3).is_some_and(|word| word.eq_ignore_ascii_case("to "));
+            text[if is_to { 3 } else { 0 }..].trim().to_owned()
+        });
+        self.push(Action::Set(name, value.unwrap_or_else(|| DEFAULT.into())), node);
+    }
+
+    fn reset(&mut self, node: &SyntaxNode) {
+        if words(node)
+            .split_whitespace()
+            .any(|word| [SEARCH_PATH, "all"].contains(&word.trim_end_matches(';')))
+        {
+            self.push(Action::Set(SEARCH_PATH.into(), DEFAULT.into()), node);
         }
     }
 
@@ -193,6 +217,21 @@ impl Lower {
             self.push(Action::Outside("runs a program on the server".into()), copy.syntax());
         }
     }
+}
+
+/// Whether what the statement makes calls functions later, without a call that anybody sees.
+const fn hides_calls(stmt: &Stmt) -> bool {
+    matches!(
+        stmt,
+        Stmt::CreateAggregate(_)
+            | Stmt::CreateCast(_)
+            | Stmt::CreateConversion(_)
+            | Stmt::CreateLanguage(_)
+            | Stmt::CreateOperator(_)
+            | Stmt::CreateOperatorClass(_)
+            | Stmt::CreateTransform(_)
+            | Stmt::CreateType(_)
+    )
 }
 
 /// The relations that privileges on are taken away.

@@ -6,6 +6,7 @@
 //!        -> lower      a statement's tree -> steps
 //!             tables, objects, rows, routines     what each family of statements does
 //!             into                                what PL/pgSQL takes out of its queries
+//!             roles                               whom a statement needs
 //!             dynamic                             EXECUTE: constant texts are read, the rest is not guessed
 //!             expressions, types, names           shared by them
 //! script -> repeat     each statement, and how it can be made repeatable
@@ -18,6 +19,7 @@ mod lower;
 mod names;
 mod objects;
 pub mod repeat;
+mod roles;
 mod routines;
 mod rows;
 mod selective;

@@ -110,7 +110,7 @@ impl Lower {
         true
     }
 
-    /// A rule's commands are run later, by others; that it takes the place of theirs is what matters now.
+    /// `CREATE RULE`.
     pub(super) fn rule(&mut self, create: &ast::CreateRule) {
         let node = create.syntax();
         let Some(on) = create.rule_on() else { return };

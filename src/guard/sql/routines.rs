@@ -158,14 +158,14 @@ impl Lower {
                 }
             }
             PlpgsqlStmt::PlpgsqlDynExecuteStmt(execute) => {
-                self.within(node, |this| this.execute(execute.query().as_ref().and_then(value_of), node));
+                self.executed(execute.query(), execute.using_clause(), node);
             }
             PlpgsqlStmt::PlpgsqlReturnQueryExecuteStmt(execute) => {
-                self.within(node, |this| this.execute(execute.query().as_ref().and_then(value_of), node));
+                self.executed(execute.query(), execute.using_clause(), node);
             }
             PlpgsqlStmt::PlpgsqlOpenStmt(open) => {
                 if let Some(ast::PlpgsqlOpenSource::PlpgsqlOpenExecute(execute)) = open.source() {
-                    self.within(node, |this| this.execute(execute.query().as_ref().and_then(value_of), node));
+                    self.executed(execute.query(), execute.using_clause(), node);
                 } else {
                     self.within(node, |this| this.embedded(node));
                 }
@@ -187,10 +187,10 @@ impl Lower {
         let node = stmt.syntax();
         match stmt {
             PlpgsqlStmt::PlpgsqlIfStmt(conditional) => {
-                self.condition(conditional.cond());
+                self.clause(conditional.cond());
                 self.branch(Branch::Guard, node, |this| this.body(conditional.then_body()));
                 for other in conditional.elsifs() {
-                    self.condition(other.cond());
+                    self.clause(other.cond());
                     self.branch(Branch::Guard, other.syntax(), |this| this.body(other.body()));
                 }
                 if let Some(other) = conditional.else_clause() {
@@ -198,9 +198,9 @@ impl Lower {
                 }
             }
             PlpgsqlStmt::PlpgsqlCaseStmt(case) => {
-                self.condition(case.subject());
+                self.clause(case.subject());
                 for when in case.whens() {
-                    self.condition(when.cond());
+                    self.clause(when.cond());
                     self.branch(Branch::Guard, when.syntax(), |this| this.body(when.body()));
                 }
                 if let Some(other) = case.else_clause() {
@@ -211,17 +211,19 @@ impl Lower {
                 self.branch(Branch::Loop, node, |this| this.body(looped.body()));
             }
             PlpgsqlStmt::PlpgsqlWhileStmt(looped) => {
-                self.condition(looped.cond());
+                self.clause(looped.cond());
                 self.branch(Branch::Loop, node, |this| this.body(looped.body()));
             }
             PlpgsqlStmt::PlpgsqlForIStmt(looped) => {
+                self.clause(looped.range());
                 self.branch(Branch::Loop, node, |this| this.body(looped.body()));
             }
             PlpgsqlStmt::PlpgsqlForEachStmt(looped) => {
-                self.condition(looped.array());
+                self.clause(looped.array());
                 self.branch(Branch::Loop, node, |this| this.body(looped.body()));
             }
             PlpgsqlStmt::PlpgsqlForCursorStmt(looped) => {
+                self.clause(looped.args());
                 self.branch(Branch::Loop, node, |this| this.body(looped.body()));
             }
             PlpgsqlStmt::PlpgsqlForQueryStmt(looped) => {
@@ -231,7 +233,7 @@ impl Lower {
                 self.branch(Branch::Loop, node, |this| this.body(looped.body()));
             }
             PlpgsqlStmt::PlpgsqlForDynStmt(looped) => {
-                self.within(node, |this| this.execute(looped.query().as_ref().and_then(value_of), node));
+                self.executed(looped.query(), looped.using_clause(), node);
                 self.branch(Branch::Loop, node, |this| this.body(looped.body()));
             }
             _ => return false,
@@ -239,10 +241,24 @@ impl Lower {
         true
     }
 
-    fn condition(&mut self, condition: Option<ast::PlpgsqlExpr>) {
-        if let Some(condition) = condition {
-            self.embedded(condition.syntax());
+    /// A part of a statement that holds expressions.
+    fn clause<N: AstNode>(&mut self, clause: Option<N>) {
+        if let Some(clause) = clause {
+            self.embedded(clause.syntax());
         }
+    }
+
+    /// A text that is executed, with the values that it is given.
+    fn executed(
+        &mut self,
+        text: Option<ast::PlpgsqlExpr>,
+        values: Option<ast::PlpgsqlUsingClause>,
+        node: &SyntaxNode,
+    ) {
+        self.within(node, |this| {
+            this.clause(values);
+            this.execute(text.as_ref().and_then(value_of), node);
+        });
     }
 }
 

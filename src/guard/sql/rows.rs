@@ -8,7 +8,7 @@ use squawk_syntax::{
 use super::{
     expressions::{calls, string_of},
     lower::Lower,
-    names::{name_in, name_of_expression, word},
+    names::{name_in, name_of, name_of_expression, word},
     selective::{Target, chooses},
     tables::cascades,
 };
@@ -141,6 +141,17 @@ impl Lower {
             if let Some(name) = name_in(call.procedure_name_ref()) {
                 self.call(name, call.arg_list(), call.syntax());
             }
+        }
+    }
+
+    /// Functions that a new operator, cast or aggregate will call are as good as called: everything that is
+    /// named in the statement may be one.
+    pub(super) fn mentions(&mut self, node: &SyntaxNode) {
+        let is_path = |node: &SyntaxNode| ast::PathRef::can_cast(node.kind());
+        let is_outermost = |node: &SyntaxNode| !node.parent().is_some_and(|parent| is_path(&parent));
+        for path in node.descendants().filter(|node| is_path(node) && is_outermost(node)) {
+            let call = Call { name: name_of(&path), texts: Vec::new(), procedure: false };
+            self.push(Action::Call(call), &path);
         }
     }
 

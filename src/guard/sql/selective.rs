@@ -193,12 +193,25 @@ fn truth(literal: &ast::Literal) -> Option<bool> {
     }
 }
 
+/// Bytes of an expression that is compared with another one as text. Longer ones are only alike on purpose.
+const COMPARED: u32 = 500;
+
+fn is_short(expr: &Expr) -> bool {
+    u32::from(expr.syntax().text_range().len()) <= COMPARED
+}
+
 fn same(left: &Expr, right: &Expr) -> bool {
+    if !(is_short(left) && is_short(right)) {
+        return false;
+    }
     words(left.syntax()).trim_matches(['(', ')', ' ']) == words(right.syntax()).trim_matches(['(', ')', ' '])
 }
 
 /// `a IN (a)` or `a IN (1, a)`.
 fn same_element(left: &Expr, right: &Expr) -> bool {
+    if !is_short(left) {
+        return false;
+    }
     let elements = words(right.syntax());
     let left = words(left.syntax());
     elements.trim_matches(['(', ')']).split(',').any(|element| element.trim() == left)
@@ -206,6 +219,9 @@ fn same_element(left: &Expr, right: &Expr) -> bool {
 
 /// `x OR NOT x`, `x IS NULL OR x IS NOT NULL`, `a = b OR a <> b`.
 fn opposite(left: &Expr, right: &Expr) -> bool {
+    if !(is_short(left) && is_short(right)) {
+        return false;
+    }
     let (left, right) = (words(left.syntax()), words(right.syntax()));
     let strip = |text: &str| text.replace(['(', ')'], "").replace(' ', "");
     let negated = |text: &str| {

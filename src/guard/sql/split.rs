@@ -4,11 +4,14 @@
 use std::ops::Range;
 
 use squawk_lexer::{Token, TokenKind, tokenize};
+use squawk_syntax::quote::strip_dollar_quotes;
 
 /// Brackets in brackets. PostgreSQL's own parser gives up at a few thousand.
 const DEEPEST: usize = 1_000;
 /// Operators in a row without a comma: each one deepens the tree.
-const LONGEST_CHAIN: usize = 5_000;
+const LONGEST_CHAIN: usize = 20_000;
+/// Blocks in blocks of a body.
+const DEEPEST_BLOCK: usize = 500;
 /// A statement's length in bytes. Its tree takes about forty times as much memory.
 const LARGEST: usize = 32 << 20;
 
@@ -42,6 +45,48 @@ pub(super) fn chunks(sql: &str) -> impl Iterator<Item = Chunk> {
     })
 }
 
+/// Why the text of a body or a string must not be parsed.
+pub(super) fn refusal(text: &str) -> Option<String> {
+    let within = chunks(text).find_map(|chunk| chunk.refusal).map(|(_, why)| why);
+    within.or_else(|| {
+        (blocks(text) > DEEPEST_BLOCK).then(|| too_much("more than 500 blocks inside each other"))
+    })
+}
+
+fn too_much(what: &str) -> String {
+    format!("{what}: too much to be checked")
+}
+
+/// How deep the blocks of a PL/pgSQL body nest.
+fn blocks(body: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let mut before = "";
+    let mut end = 0;
+    for token in tokenize(body) {
+        let word = &body[end..end + token.len as usize];
+        end += word.len();
+        let is_space = matches!(
+            token.kind,
+            TokenKind::Whitespace | TokenKind::LineComment | TokenKind::BlockComment { .. }
+        );
+        if is_space {
+            continue;
+        }
+        let is = |words: &[&str], word: &str| words.iter().any(|one| word.eq_ignore_ascii_case(one));
+        let opens_statement = is(&["", ";", "then", "else", "loop", "begin"], before);
+        if is(&["begin", "loop", "case"], word) && !is(&["end"], before)
+            || is(&["if"], word) && opens_statement
+        {
+            depth += 1;
+            deepest = deepest.max(depth);
+        } else if is(&["end"], word) {
+            depth = depth.saturating_sub(1);
+        }
+        before = word;
+    }
+    deepest
+}
+
 /// The comments of `sql` that stand alone on their lines, each with the byte it begins at.
 pub(super) fn line_comments(sql: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut at = 0;
@@ -60,7 +105,7 @@ struct Scan {
     depth: usize,
     chain: usize,
     words: usize,
-    is_routine: bool,
+    parses_bodies: bool,
     after_begin: bool,
     atomic: usize,
     refusal: Option<(usize, String)>,
@@ -74,7 +119,7 @@ impl Scan {
             depth: 0,
             chain: 0,
             words: 0,
-            is_routine: false,
+            parses_bodies: false,
             after_begin: false,
             atomic: 0,
             refusal: None,
@@ -97,6 +142,7 @@ impl Scan {
             TokenKind::CloseParen | TokenKind::CloseBracket => self.depth = self.depth.saturating_sub(1),
             TokenKind::Comma => self.chain = 0,
             TokenKind::Ident => self.word(text, start),
+            TokenKind::Literal { .. } if self.parses_bodies => self.body(text, start),
             TokenKind::Literal { .. } | TokenKind::QuotedIdent { .. } | TokenKind::PositionalParam { .. } => {
             }
             _ => self.operator(start),
@@ -118,7 +164,7 @@ impl Scan {
     fn operator(&mut self, at: usize) {
         self.chain += 1;
         if self.chain > LONGEST_CHAIN {
-            self.refuse(at, "more than 5000 operators in a row");
+            self.refuse(at, "more than 20000 operators in a row");
         }
     }
 
@@ -127,10 +173,11 @@ impl Scan {
     fn word(&mut self, text: &str, at: usize) {
         let is = |word: &str| text.eq_ignore_ascii_case(word);
         self.words += 1;
-        if self.words <= 4 && (is("function") || is("procedure")) {
-            self.is_routine = true;
+        let names_a_body = self.words <= 4 && (is("function") || is("procedure"));
+        if names_a_body || self.words == 1 && is("do") {
+            self.parses_bodies = true;
         }
-        if is("atomic") && self.after_begin && self.is_routine {
+        if is("atomic") && self.after_begin && self.parses_bodies {
             self.atomic = 1;
         } else if self.atomic > 0 {
             if is("case") {
@@ -145,9 +192,17 @@ impl Scan {
         }
     }
 
+    /// A body is parsed with the statement that it stands in.
+    fn body(&mut self, literal: &str, at: usize) {
+        let inner = strip_dollar_quotes(literal).unwrap_or_else(|| literal.trim_matches('\''));
+        if self.refusal.is_none() {
+            self.refusal = refusal(inner).map(|why| (at, why));
+        }
+    }
+
     fn refuse(&mut self, at: usize, what: &str) {
         if self.refusal.is_none() {
-            self.refusal = Some((at, format!("{what}: too much to be checked")));
+            self.refusal = Some((at, too_much(what)));
         }
     }
 
@@ -193,11 +248,15 @@ mod tests {
     fn what_nests_too_deep_is_turned_away() {
         for (sql, wanted) in [
             (format!("select {}1{}", "(".repeat(10_000), ")".repeat(10_000)), Some("brackets")),
-            (format!("select {}true", "not ".repeat(10_000)), Some("operators")),
-            (format!("select 1{}", "+1".repeat(10_000)), Some("operators")),
-            (format!("select {}1", "1,".repeat(10_000)), None),
+            (format!("select {}true", "not ".repeat(30_000)), Some("operators")),
+            (format!("select 1{}", "+1".repeat(30_000)), Some("operators")),
+            (format!("select {}1", "1,".repeat(30_000)), None),
             (format!("select {}1{}", "(".repeat(900), ")".repeat(900)), None),
             ("select 1 /* open".to_owned(), Some("never closed")),
+            (format!("do $$ begin {} end $$", "begin ".repeat(600)), Some("blocks")),
+            (format!("do $$ {} $$", "if a then null; end if;".repeat(600)), None),
+            (format!("create function f() as '{}'", "(".repeat(2_000)), Some("brackets")),
+            (format!("insert into t values ('{}')", "(".repeat(2_000)), None),
         ] {
             let refusal = chunks(&sql).find_map(|chunk| chunk.refusal);
             assert_eq!(refusal.is_some(), wanted.is_some());

@@ -267,6 +267,52 @@ const BREAKING: &[(&str, &str)] = &[
     ("CALL archive();", "unseen_procedure:archive"),
 ];
 
+/// Ways to call `s.f`.
+const CALLS: &[&str] = &[
+    "SELECT * FROM s.f();",
+    "SELECT (s.f())::text;",
+    "VALUES (s.f());",
+    "INSERT INTO x SELECT s.f();",
+    "DO $$ DECLARE x int := s.f(); BEGIN NULL; END $$;",
+    "DO $$ BEGIN x := s.f(); END $$;",
+    "DO $$ BEGIN IF s.f() > 1 THEN NULL; END IF; END $$;",
+    "SELECT f();",
+    "SET search_path = s; SELECT f();",
+    "SELECT s . f ( );",
+    "SELECT \"s\".\"f\"();",
+    "SELECT * FROM ROWS FROM (s.f());",
+    "SELECT 1 FROM t WHERE a = s.f();",
+    "SELECT 1 ORDER BY s.f() LIMIT s.f();",
+    "UPDATE t SET a = s.f() WHERE b = 1;",
+    "CREATE AGGREGATE agg (int) (SFUNC = s.f, STYPE = int); SELECT agg(1);",
+    "CREATE OPERATOR === (LEFTARG=int, RIGHTARG=int, FUNCTION = s.f);",
+    "CREATE CAST (a AS b) WITH FUNCTION s.f();",
+    "CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION s.f();",
+    "CREATE TRIGGER t AFTER INSERT ON x EXECUTE PROCEDURE s.f();",
+    "ALTER TABLE t ALTER a TYPE int USING s.f();",
+    "CREATE MATERIALIZED VIEW m AS SELECT s.f();",
+    "COPY (SELECT s.f()) TO STDOUT;",
+    "DO $$ BEGIN RETURN; PERFORM s.f(); END $$;",
+    "DO $$ BEGIN FOR i IN 1..s.f() LOOP NULL; END LOOP; END $$;",
+    "DO $$ BEGIN RAISE NOTICE '%', s.f(); END $$;",
+    "DO $$ BEGIN EXECUTE 'SELECT s.f()'; END $$;",
+    "CREATE VIEW v AS SELECT s.f(); SELECT * FROM v;",
+    "DO $$ BEGIN ASSERT s.f() = 1; END $$;",
+    "DO $$ BEGIN WHILE s.f() LOOP NULL; END LOOP; END $$;",
+    "DO $$ BEGIN CASE s.f() WHEN 1 THEN NULL; END CASE; END $$;",
+    "DO $$ BEGIN EXECUTE 'SELECT 1' USING s.f(); END $$;",
+    "EXPLAIN ANALYZE SELECT s.f();",
+    "CREATE TABLE n (a int DEFAULT s.f()); INSERT INTO n DEFAULT VALUES;",
+    "DO $$ BEGIN RETURN QUERY SELECT s.f(); END $$;",
+    "SELECT CASE WHEN true THEN s.f() END;",
+    "SELECT s.f() OVER ();",
+    "SELECT array(SELECT s.f());",
+    "MERGE INTO t USING (SELECT s.f()) x ON true WHEN MATCHED THEN DO NOTHING;",
+    "CREATE INDEX ON t ((s.f()));",
+    "ALTER TABLE t ADD CHECK (s.f() = 1);",
+    "CREATE POLICY p ON t USING (s.f() = 1);",
+];
+
 fn missed(cases: &[(&str, &str)], least: Severity) -> Vec<String> {
     let is_found = |sql: &str, wanted: &str| {
         findings(sql).iter().any(|finding| {
@@ -293,4 +339,17 @@ fn what_loses_data_refuses_however_it_is_disguised() {
 fn what_breaks_or_blocks_warns() {
     let missed = missed(BREAKING, Warn);
     assert!(missed.is_empty(), "{} of {} missed:\n{}", missed.len(), BREAKING.len(), missed.join("\n"));
+}
+
+#[test]
+fn a_body_counts_wherever_it_is_called_from() {
+    let body = "CREATE FUNCTION s.f() RETURNS int LANGUAGE sql AS 'DELETE FROM users; SELECT 1';";
+    let is_found = |call: &str| {
+        let found = findings(&format!("{body}\n{call}"));
+        found.iter().any(|finding| finding.rule == "delete_all_rows" && finding.severity == Refuse)
+            && found.iter().all(|finding| finding.rule != "unparsed_sql")
+    };
+    let missed: Vec<_> = CALLS.iter().filter(|call| !is_found(call)).collect();
+    assert!(missed.is_empty(), "{missed:#?}");
+    assert!(findings(body).iter().all(|finding| finding.severity == Severity::Info));
 }

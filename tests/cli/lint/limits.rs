@@ -30,7 +30,7 @@ fn one_statement_of_many_lines_is_read() {
 #[test]
 fn what_nests_deeper_than_anybody_writes_is_refused_and_does_not_overflow() {
     let deep = |open: &str, middle: &str, close: &str| {
-        format!("SELECT 1;\nSELECT {}{middle}{};", open.repeat(10_000), close.repeat(10_000))
+        format!("SELECT 1;\nSELECT {}{middle}{};", open.repeat(30_000), close.repeat(30_000))
     };
     for sql in [
         deep("(", "1", ")"),
@@ -46,10 +46,18 @@ fn what_nests_deeper_than_anybody_writes_is_refused_and_does_not_overflow() {
         assert_eq!(refusing(&sql), [("unparsed_sql:script".to_owned(), Some(2))], "{}", &sql[..60]);
     }
     let blocks = |open: &str, close: &str| {
-        format!("DO $$ BEGIN {} DROP TABLE t; {} END $$;", open.repeat(3_000), close.repeat(3_000))
+        format!("DO $$ BEGIN {} DROP TABLE t; {} END $$;", open.repeat(100_000), close.repeat(100_000))
     };
     for sql in [blocks("BEGIN ", "END; "), blocks("IF a THEN ", "END IF; "), blocks("LOOP ", "END LOOP; ")] {
-        assert!(!refusing(&sql).is_empty(), "{}", &sql[..60]);
+        assert_eq!(refusing(&sql), [("unparsed_sql:script".to_owned(), Some(1))], "{}", &sql[..60]);
+    }
+    let body = "(".repeat(100_000);
+    for sql in [
+        format!("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS '{body}';"),
+        format!("DO $x$ BEGIN EXECUTE '{body}'; END $x$;"),
+        format!("DO $x$ BEGIN EXECUTE $y$ DO $z$ {} $z$ $y$; END $x$;", "BEGIN ".repeat(100_000)),
+    ] {
+        assert_eq!(refusing(&sql), [("unparsed_sql:script".to_owned(), Some(1))], "{}", &sql[..60]);
     }
 }
 
@@ -57,7 +65,7 @@ fn what_nests_deeper_than_anybody_writes_is_refused_and_does_not_overflow() {
 fn long_lists_and_long_conditions_are_no_nesting() {
     let list = vec!["1"; 50_000].join(", ");
     assert!(refusing(&format!("SELECT * FROM t WHERE a IN ({list});")).is_empty());
-    let conditions = vec!["a = 1"; 2_000].join(" OR ");
+    let conditions = vec!["a = 1"; 9_000].join(" OR ");
     assert!(refusing(&format!("DELETE FROM t WHERE {conditions};")).is_empty());
     let columns: Vec<_> = (0..1_600).map(|n| format!("ADD COLUMN c{n} int")).collect();
     assert!(refusing(&format!("ALTER TABLE t {};", columns.join(", "))).is_empty());

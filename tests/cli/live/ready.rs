@@ -118,6 +118,7 @@ async fn a_wheel_and_an_installed_package_say_what_is_expected() {
         wanted(State::Equal).0 + "\n"
     );
 
+    crate::support::packages::program("python3", "python3");
     let ask_python = |package: &str| {
         let mut command =
             crate::support::run::tool(std::path::Path::new("/"), &["ready", "--migrations", package]);

@@ -21,7 +21,7 @@ use run_migration::{
 };
 use tokio_postgres::{Client, NoTls};
 
-use super::run::hermetic;
+use super::{packages::program, run::hermetic};
 
 /// Every role's password: each character of it that means something in a URL.
 pub const PASSWORD: &str = "hunter2/%@:?#&=+ ";
@@ -182,8 +182,9 @@ fn certificates(directory: &Utf8Path, run_as: &RunAs) -> Utf8PathBuf {
 }
 
 fn openssl(directory: &Utf8Path, first: &[&str], more: &[&str]) {
-    let output = hermetic("openssl", directory.as_std_path()).args(first).args(more).output();
-    let output = output.expect("openssl is needed: install the package openssl");
+    let output =
+        hermetic(program("openssl", "openssl"), directory.as_std_path()).args(first).args(more).output();
+    let output = output.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -226,14 +227,10 @@ impl Server {
 
     /// Runs PgBouncer as the server's account.
     fn pgbouncer(&self, configuration: &Utf8Path, log: &Utf8Path) -> tokio::process::Child {
-        // Where Debian has it, which is not on everybody's PATH.
-        let program = Utf8Path::new("/usr/sbin/pgbouncer");
-        let program = if program.exists() { program } else { Utf8Path::new("pgbouncer") };
+        let program = program("pgbouncer", "pgbouncer");
         let invocation =
             Invocation::new(program, "/").arg(configuration).output_to(log).run_as(&self.installation.run_as);
-        self.context.processes.spawn(&invocation).unwrap_or_else(|error| {
-            panic!("{error}: these tests need PgBouncer; on Debian: apt-get install pgbouncer")
-        })
+        self.context.processes.spawn(&invocation).unwrap()
     }
 }
 

@@ -4,6 +4,7 @@ pub mod catalog;
 pub mod corpus;
 pub mod git;
 pub mod live;
+pub mod packages;
 pub mod postgres;
 pub mod prisma;
 pub mod project;

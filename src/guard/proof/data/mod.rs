@@ -6,13 +6,17 @@
 //! values     values by type: plain ones, and those where casts go wrong
 //! rows       rows of them, with the rows that they point to
 //! stage      the clone: rows in, statements run, rows read, all taken back
+//! plan       what of the script can be run on rows at all
 //! ask        a question -> a reply
+//! compare    rows before and after
 //! verdicts   a reply -> what is said about it
 //! carry      rows that go through several migrations
 //! ```
 
 mod ask;
 pub mod carry;
+mod compare;
+mod plan;
 mod questions;
 mod rows;
 mod stage;

@@ -5,7 +5,8 @@ use super::{
         places::Places,
         verdict::{Settled, Verdict},
     },
-    ask::{Fate, Losses, Reply},
+    ask::Reply,
+    compare::{Fate, Losses},
     questions::{Demand, Question, Subject},
     stage::Refusal,
 };
