@@ -9,6 +9,24 @@ use crate::finding::{Finding, Severity};
 const IN_THE_WAY: [&str; 6] =
     ["required_column", "set_not_null", "add_unique", "add_check", "add_foreign_key", "type_change_may_fail"];
 
+/// Rules whose findings are about data that is gone afterwards, or is other data.
+const DESTROYS_DATA: [&str; 14] = [
+    "drop_table",
+    "drop_column",
+    "drop_schema",
+    "drop_database",
+    "drop_owned",
+    "drop_cascade",
+    "drop_expression",
+    "truncate",
+    "delete_all_rows",
+    "delete_rows",
+    "update_all_rows",
+    "lossy_type_change",
+    "remove_enum_value",
+    "rows_changed",
+];
+
 /// How many names a step lists.
 const LISTED: usize = 5;
 
@@ -48,6 +66,8 @@ pub struct Situation<'a> {
     pub impacts: Option<&'a [Impact]>,
     /// What the checks found.
     pub findings: &'a [Finding],
+    /// Tables and columns that the new release's code asks for, and the database lacks after the deploy.
+    pub lacking: &'a [String],
 }
 
 /// Plans the way out.
@@ -95,6 +115,7 @@ impl Situation<'_> {
                  that it is deployed all the same."
             ));
         }
+        steps.extend(self.broken_anyway());
         if pending.is_empty() {
             steps.push(format!(
                 "Replace the pods of {from} by those of {to} one by one: `prisma migrate deploy` has nothing to apply."
@@ -135,12 +156,24 @@ impl Situation<'_> {
         steps
     }
 
+    /// The new code on a database that never gets what it asks for.
+    fn broken_anyway(&self) -> Option<String> {
+        let lacking: Vec<_> = self.lacking.iter().map(String::as_str).collect();
+        (!lacking.is_empty()).then(|| {
+            format!(
+                "Know that the pods of {} fail on this database: what their schema asks for is not there after the \
+                 deploy, namely {}. Somebody has to add it by hand, or by a release with the migration for it.",
+                self.to,
+                list(&lacking)
+            )
+        })
+    }
+
     fn backup(&self) -> Option<String> {
         let destroyed: Vec<_> = self
             .findings
             .iter()
-            .filter(|finding| finding.severity == Severity::Refuse && !finding.rule.starts_with("migration_"))
-            .filter(|finding| !matches!(finding.rule, "catalogs_differ" | "schema_differs"))
+            .filter(|finding| finding.severity > Severity::Info && DESTROYS_DATA.contains(&finding.rule))
             .map(|finding| finding.object.as_str())
             .collect();
         (!destroyed.is_empty()).then(|| {
@@ -211,7 +244,7 @@ fn unique<'a>(names: &[&'a str]) -> Vec<&'a str> {
 }
 
 fn list(names: &[&str]) -> String {
-    let shown: Vec<_> = names.iter().take(LISTED).copied().collect();
+    let shown: Vec<_> = names.iter().take(LISTED).map(|name| format!("`{name}`")).collect();
     match names.len().saturating_sub(LISTED) {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
@@ -227,7 +260,7 @@ mod tests {
     }
 
     fn planned(impacts: Option<&[Impact]>, pending: &[&str]) -> Rollout {
-        plan(Situation { from: "1", to: "2", pending, impacts, findings: &[] })
+        plan(Situation { from: "1", to: "2", pending, impacts, findings: &[], lacking: &[] })
     }
 
     #[test]
@@ -254,7 +287,7 @@ mod tests {
 
     #[test]
     fn names_beyond_a_few_are_counted() {
-        assert_eq!(list(&["a", "b"]), "a, b");
-        assert_eq!(list(&["a", "b", "c", "d", "e", "f", "g"]), "a, b, c, d, e and 2 more");
+        assert_eq!(list(&["a", "b"]), "`a`, `b`");
+        assert_eq!(list(&["a", "b", "c", "d", "e", "f", "g"]), "`a`, `b`, `c`, `d`, `e` and 2 more");
     }
 }

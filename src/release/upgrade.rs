@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{compare::found, words::UNNOTICED};
 use crate::{
-    catalog::{Change, Difference, Kind},
+    catalog::{Catalog, Change, Difference, Kind, Matching, compare},
     finding::{Finding, Severity},
     guard::proof::carry::Fate,
 };
@@ -75,13 +75,21 @@ fn words(values: &[String]) -> String {
     if values.is_empty() { "none".into() } else { values.join(", ") }
 }
 
-/// The findings on an upgraded database, the first one, that is not what a new one is, the second one.
+/// The findings on an upgraded database, the first one, that is not what a new one is, the second one. `wanted` is
+/// what the schema of the new release asks for.
 #[must_use]
-pub fn catalogs_differ(differences: &[Difference], (from, to): (&str, &str)) -> Vec<Finding> {
+pub fn catalogs_differ(
+    differences: &[Difference],
+    wanted: Option<&Catalog>,
+    (from, to): (&str, &str),
+) -> Vec<Finding> {
+    let wanted = wanted.map(Catalog::objects).unwrap_or_default();
     by_object(differences)
         .into_iter()
         .map(|unlike| {
             let kind = unlike.kind.words();
+            let is_wanted =
+                wanted.iter().any(|object| (object.kind, &object.name) == (unlike.kind, &unlike.object));
             let what = match (unlike.is_in_first, unlike.is_in_second) {
                 (true, false) => format!(
                     "a database that was upgraded from {from} has this {kind}, a new one of {to} does not"
@@ -94,9 +102,14 @@ pub fn catalogs_differ(differences: &[Difference], (from, to): (&str, &str)) -> 
                     unlike.details.join("; ")
                 ),
             };
+            let breaks = match (is_wanted && unlike.kind <= Kind::Column, unlike.is_in_first, unlike.is_in_second) {
+                (true, false, _) => ", though the schema asks for it: code that is generated from it fails on an upgraded database",
+                (true, true, false) => ", though the schema asks for it: code that is generated from it fails on a new database",
+                _ => "",
+            };
             Finding {
                 file: None,
-                why: format!("{what}. {UNNOTICED}"),
+                why: format!("{what}{breaks}. {UNNOTICED}"),
                 safer: "mend the history as its own findings say; where it is published already, write a migration \
                         that makes both alike and succeeds on both (IF EXISTS, IF NOT EXISTS)"
                     .into(),
@@ -105,6 +118,16 @@ pub fn catalogs_differ(differences: &[Difference], (from, to): (&str, &str)) -> 
             }
         })
         .collect()
+}
+
+/// The tables and columns that are `wanted` and not in `there`.
+#[must_use]
+pub fn lacking(there: &Catalog, wanted: &Catalog) -> Vec<String> {
+    let differences = compare(there, wanted, Matching::Names);
+    let is_meant = |unlike: &Unlike| {
+        !unlike.is_in_first && matches!(unlike.kind, Kind::Table | Kind::Column | Kind::Type)
+    };
+    by_object(&differences).into_iter().filter(is_meant).map(|unlike| unlike.object).collect()
 }
 
 /// The findings on migrations, which make the first database, and a schema, which asks for the second one. What
@@ -207,7 +230,7 @@ mod tests {
             difference(Kind::Column, "Old.a", Some("Old"), changed(Property::DataType, "integer", "bigint")),
             difference(Kind::Column, "Old.a", Some("Old"), changed(Property::Default, "1", "2")),
         ];
-        let found = catalogs_differ(&differences, ("1", "2"));
+        let found = catalogs_differ(&differences, None, ("1", "2"));
         let objects: Vec<_> = found.iter().map(|finding| finding.object.as_str()).collect();
         assert_eq!(objects, ["New", "Old.a"]);
         assert!(

@@ -90,7 +90,7 @@ impl Sides<'_> {
         Words {
             why: format!(
                 "{from} shipped it as {old}. On a database on {from} `prisma migrate deploy` takes {new} for a new \
-                 migration and runs the same text a second time. What exists already makes that fail (P3018), and then \
+                 migration and runs the same text a second time. Where what exists already makes that fail (P3018), \
                  nothing more is applied before somebody has resolved it (P3009)"
             ),
             safer: format!(

@@ -6,9 +6,9 @@ use std::{
 };
 
 use super::{
-    Report, github, human, json,
+    Report, github, human, json, markdown,
     progress::{Mode, Progress},
-    sarif,
+    release_markdown, release_text, sarif,
 };
 use crate::{
     cli::{Color, Format, GlobalArgs},
@@ -65,8 +65,12 @@ pub fn report(report: &Report, settings: &GlobalArgs, environment: &Environment)
         Format::Json => out(&json::render(report)),
         Format::Sarif if is_obeyed => out(&github::harmless_json(&sarif::render(report))),
         Format::Sarif => out(&sarif::render(report)),
-        Format::Markdown => out(&super::markdown::render(report, usize::MAX)),
-        Format::Human => out(report.result.as_deref().unwrap_or_default()),
+        Format::Markdown => {
+            out(&release_markdown::render(report).unwrap_or_else(|| markdown::render(report, usize::MAX)));
+        }
+        Format::Human => {
+            out(&release_text::render(report).or_else(|| report.result.clone()).unwrap_or_default());
+        }
         Format::Github => {
             out(&github::render(report));
             summarise(report, environment);

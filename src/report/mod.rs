@@ -10,6 +10,8 @@ pub mod lint;
 pub mod markdown;
 pub mod progress;
 pub mod release;
+mod release_markdown;
+mod release_text;
 pub mod sarif;
 
 use std::time::Duration;

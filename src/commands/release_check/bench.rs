@@ -5,9 +5,11 @@ use std::{
     rc::Rc,
 };
 
+use camino::{Utf8Path, Utf8PathBuf};
 use tokio::sync::OnceCell;
 
 use crate::{
+    catalog::Catalog,
     cli::release::ReleaseArgs,
     commands::job::locate_prisma,
     config::Project,
@@ -30,6 +32,14 @@ pub(super) struct Bench<'a> {
     server: OnceCell<Rc<Server>>,
     prisma: OnceCell<Toolchain>,
     databases: Cell<usize>,
+    /// The database of the release that was the new one last time: of several releases it is the next pair's old one.
+    kept: RefCell<Option<(Utf8PathBuf, Made)>>,
+}
+
+/// A database with a history in it.
+pub(super) struct Made {
+    pub(super) database: String,
+    pub(super) catalog: Catalog,
 }
 
 impl<'a> Bench<'a> {
@@ -42,6 +52,7 @@ impl<'a> Bench<'a> {
             server: OnceCell::new(),
             prisma: OnceCell::new(),
             databases: Cell::new(0),
+            kept: RefCell::default(),
         })
     }
 
@@ -72,6 +83,16 @@ impl<'a> Bench<'a> {
     pub(super) fn database(&self, purpose: &str) -> String {
         self.databases.set(self.databases.get() + 1);
         format!("{purpose}_{}", self.databases.get())
+    }
+
+    /// Keeps the database of the package at `path` for the next pair.
+    pub(super) fn keep(&self, path: &Utf8Path, made: Made) {
+        self.kept.replace(Some((path.to_owned(), made)));
+    }
+
+    /// The database that was kept, and whether it is that of the package at `path`.
+    pub(super) fn kept(&self, path: &Utf8Path) -> Option<(Made, bool)> {
+        self.kept.take().map(|(other, made)| (made, other == path))
     }
 
     pub(super) fn role(&self) -> Role {

@@ -52,9 +52,7 @@ async fn one(context: &Context, args: &ReleaseArgs) -> Result<Report, Error> {
     stage.doing(from.as_str());
     let from = read(context, args, Source::parse(from, context)?.before(&to)).await?;
     let source = match &args.source {
-        Some(directory) => {
-            Some(read(context, args, Source::Directory(context.absolute(directory))).await?)
-        }
+        Some(directory) => Some(read(context, args, Source::Directory(context.absolute(directory))).await?),
         None => None,
     };
     if from.migrations.is_none() && to.migrations.is_none() {
@@ -83,7 +81,8 @@ fn words(package: &Package) -> String {
 /// where things are.
 async fn read(context: &Context, args: &ReleaseArgs, source: Source) -> Result<Package, SourceError> {
     let typed = Places { migrations: args.migrations.as_deref(), schema: args.schema.as_deref() };
-    if args.migrations.is_none() && args.schema.is_none()
+    if args.migrations.is_none()
+        && args.schema.is_none()
         && let Some((migrations, schema)) = known_places(context, &source)
     {
         let known = Places { migrations: Some(&migrations), schema: Some(&schema) };

@@ -11,10 +11,7 @@ use crate::{
     error::Error,
     finding::{Finding, Severity},
     guard::{
-        self, Script, Terms,
-        allow_list::AllowList,
-        consent::Allowance,
-        proof::Proof,
+        self, Script, Terms, allow_list::AllowList, consent::Allowance, name::Name, proof::Proof,
         waiver::Waivers,
     },
     history::replay::Failure,
@@ -193,9 +190,7 @@ impl<'a> Story<'a> {
             let located = guard::advance(&script, &mut earlier, &migration.name, terms)?;
             if added.contains(migration.name.as_str()) {
                 let mut found: Vec<_> = located.into_iter().map(|located| located.finding).collect();
-                for finding in found.iter_mut().filter(|finding| finding.severity == Severity::Refuse) {
-                    finding.why = format!("{} {}.", sentence(&finding.why), DESTRUCTIVE);
-                }
+                found.iter_mut().for_each(|finding| self.judged_from_before(finding));
                 allowed.apply(&mut found, Some(&migration.name));
                 findings.extend(found);
             }
@@ -207,6 +202,20 @@ impl<'a> Story<'a> {
         let complaints: Vec<_> = allowed.complaints().into_iter().filter(concerns).collect();
         findings.extend(complaints);
         Ok(findings)
+    }
+
+    /// What this same release made, no database of the previous one has to lose.
+    fn judged_from_before(&self, finding: &mut Finding) {
+        let maker = finding.created_in.as_deref().filter(|maker| self.pair.pending().contains(maker));
+        if let Some(maker) = maker {
+            finding.severity = Severity::Info;
+            finding.why = format!(
+                "{maker} of this same release made it: a database on {} never had it. {}",
+                self.pair.from_name, finding.why
+            );
+        } else if finding.severity == Severity::Refuse {
+            finding.why = format!("{} {DESTRUCTIVE}.", sentence(&finding.why));
+        }
     }
 
     fn install(&self, proofs: &Proofs) {
@@ -227,10 +236,20 @@ impl<'a> Story<'a> {
         let (from, to) = names;
         match &proofs.upgrade {
             Upgrade::Impossible(failure) => {
-                let mut finding = fails(failure, &format!("{from} itself cannot be applied to an empty database, so that \
-                                                           no upgrade from it can be tried"));
+                let mut finding = fails(
+                    failure,
+                    &format!(
+                        "{from} itself cannot be applied to an empty database, so that \
+                                                           no upgrade from it can be tried"
+                    ),
+                );
                 finding.severity = Severity::Warn;
-                self.over("upgrade", Verdict::LeftOut, &format!("no database of {from} can be made"), vec![finding]);
+                self.over(
+                    "upgrade",
+                    Verdict::LeftOut,
+                    &format!("no database of {from} can be made"),
+                    vec![finding],
+                );
             }
             Upgrade::Unreadable(name) => {
                 let detail = format!("{name} cannot be read");
@@ -238,10 +257,19 @@ impl<'a> Story<'a> {
             }
             Upgrade::Stopped(failure) => {
                 let finding = fails(failure, &format!("on a database on {from} it fails"));
-                self.accepted("upgrade", &format!("a database on {from} does not take the migrations of {to}"), vec![finding]);
+                self.accepted(
+                    "upgrade",
+                    &format!("a database on {from} does not take the migrations of {to}"),
+                    vec![finding],
+                );
             }
             Upgrade::Done(done) => {
-                let mut findings = upgrade::catalogs_differ(&done.unlike, names);
+                let wanted = match &proofs.schema {
+                    Schema::Compared { wanted, .. } => Some(&**wanted),
+                    _ => None,
+                };
+                let mut findings = upgrade::catalogs_differ(&done.unlike, wanted, names);
+                self.attribute(&findings);
                 let known = self.report.borrow().findings.clone();
                 findings.extend(upgrade::rows_changed(&done.fates, &known, names));
                 findings.extend(done.rows_fail.iter().map(|failure| rows_fail(failure, from)));
@@ -259,19 +287,47 @@ impl<'a> Story<'a> {
         }
     }
 
+    /// Tells a change of the history by what it led to: the differences that its own text names.
+    fn attribute(&self, differences: &[Finding]) {
+        let (from, to) = (&self.pair.from_name, &self.pair.to_name);
+        for finding in &mut self.report.borrow_mut().findings {
+            if !matches!(finding.rule, "migration_deleted" | "migration_edited") {
+                continue;
+            }
+            let is_named = |object: &str| {
+                Name::split(object).last().is_some_and(|name| finding.statement.contains(name.as_str()))
+            };
+            let named: Vec<_> = differences
+                .iter()
+                .map(|other| other.object.as_str())
+                .filter(|object| is_named(object))
+                .collect();
+            if !named.is_empty() {
+                finding.proof.push(format!(
+                    "a database that was upgraded from {from} and a new one of {to} differ in what this text names: {}",
+                    named.join(", ")
+                ));
+            }
+        }
+    }
+
     fn schema(&self, proofs: &Proofs) {
         let names = (self.pair.from_name.as_str(), self.pair.to_name.as_str());
         match &proofs.schema {
             Schema::None => self.over("schema", Verdict::LeftOut, "there is no schema.prisma", Vec::new()),
-            Schema::NoDatabase => self.over("schema", Verdict::LeftOut, "there is no database to compare", Vec::new()),
+            Schema::NoDatabase => {
+                self.over("schema", Verdict::LeftOut, "there is no database to compare", Vec::new())
+            }
             Schema::Failed(error) => self.failed("schema", error),
-            Schema::Compared { unlike, before } => {
+            Schema::Compared { unlike, before, .. } => {
                 let findings = upgrade::schema_differs(unlike, before, names);
                 let refuses = findings.iter().any(Finding::refuses);
                 let detail = match (findings.is_empty(), refuses) {
                     (true, _) => "the migrations make what the schema says".to_owned(),
                     (false, true) => format!("{} objects are not as the schema says", findings.len()),
-                    (false, false) => format!("as in {}, {} objects are not as the schema says", names.0, findings.len()),
+                    (false, false) => {
+                        format!("as in {}, {} objects are not as the schema says", names.0, findings.len())
+                    }
                 };
                 self.accepted("schema", &detail, findings);
             }
@@ -281,6 +337,12 @@ impl<'a> Story<'a> {
     /// What a process meets, and how the release goes out.
     fn plan(&self, proofs: Option<&Proofs>) {
         let impacts = proofs.and_then(|proofs| self.impacts(proofs));
+        let lacking = match proofs {
+            Some(Proofs {
+                upgrade: Upgrade::Done(done), schema: Schema::Compared { wanted, .. }, ..
+            }) => upgrade::lacking(&done.after, wanted),
+            _ => Vec::new(),
+        };
         let mut report = self.report.borrow_mut();
         let rollout = (!self.pair.is_one_release()).then(|| {
             rollout::plan(Situation {
@@ -289,6 +351,7 @@ impl<'a> Story<'a> {
                 pending: &self.pair.pending(),
                 impacts: impacts.as_deref(),
                 findings: &report.findings,
+                lacking: &lacking,
             })
         });
         if let Some(release) = &mut report.release {
@@ -369,7 +432,10 @@ fn fails(failure: &Failure, what: &str) -> Finding {
 fn rows_fail(failure: &Failure, from: &str) -> Finding {
     Finding {
         severity: Severity::Warn,
-        ..fails(failure, &format!("on a database on {from} with rows at the edges of what its tables take, it fails"))
+        ..fails(
+            failure,
+            &format!("on a database on {from} with rows at the edges of what its tables take, it fails"),
+        )
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::bench::Bench;
+use super::bench::{Bench, Made};
 use crate::{
     catalog::{self, Catalog, Difference, Matching, compare},
     config::Project,
@@ -76,8 +76,8 @@ pub(super) enum Schema {
     NoDatabase,
     /// It could not be compared.
     Failed(Error),
-    /// What the schema wants otherwise, and what the previous release's wanted otherwise.
-    Compared { unlike: Vec<Difference>, before: Vec<Difference> },
+    /// What the schema asks for, what of that the migrations make otherwise, and what was so before.
+    Compared { wanted: Box<Catalog>, unlike: Vec<Difference>, before: Vec<Difference> },
 }
 
 impl Proofs {
@@ -85,12 +85,6 @@ impl Proofs {
     pub(super) fn of(&self, name: &str) -> Option<&Proof> {
         self.steps.iter().find(|(step, _)| step == name).map(|(_, proof)| proof)
     }
-}
-
-/// A database with a history in it.
-struct Made {
-    database: String,
-    catalog: Catalog,
 }
 
 /// Proves what `pair` does to databases.
@@ -103,16 +97,17 @@ pub(super) async fn prove(bench: &Bench<'_>, pair: &Pair<'_>, stage: &Stage) -> 
     stage.doing(format!("making a new database of {}", pair.to_name));
     let fresh = work.make("new", &pair.loaded.history).await?;
     stage.doing(format!("making a database of {}", pair.from_name));
-    let from = work.make("old", &pair.from.history().history).await?;
+    let from = work.old().await?;
     stage.doing("upgrading it");
     let (upgrade, steps) = work.upgrade(&from, fresh.as_ref().ok()).await?;
     stage.doing("prisma migrate diff");
     let mut notes = Vec::new();
     let schema = work.schema(fresh.as_ref().ok(), from.as_ref().ok(), &mut notes).await;
-    for made in [&fresh, &from].into_iter().flatten() {
-        server.drop_database(&made.database).await?;
+    if let Ok(from) = from {
+        server.drop_database(&from.database).await?;
     }
-    Ok(Proofs { fresh: fresh.map(|_| ()), upgrade, steps, schema, notes })
+    let fresh = fresh.map(|fresh| bench.keep(&pair.to.path, fresh));
+    Ok(Proofs { fresh, upgrade, steps, schema, notes })
 }
 
 struct Work<'a> {
@@ -130,6 +125,16 @@ impl Work<'_> {
             now: self.bench.context.now,
             limit: self.bench.context.settings.step_timeout(),
         }
+    }
+
+    /// A database of the previous release: the one that the last pair left, if it is that.
+    async fn old(&self) -> Result<Result<Made, Box<Failure>>, Error> {
+        match self.bench.kept(&self.pair.from.path) {
+            Some((made, true)) => return Ok(Ok(made)),
+            Some((made, false)) => self.server.drop_database(&made.database).await?,
+            None => {}
+        }
+        self.make("old", &self.pair.from.history().history).await
     }
 
     /// A database that `history` was applied to from nothing.
@@ -196,7 +201,8 @@ impl Work<'_> {
             let migrations = &self.pair.loaded.history.migrations;
             migrations.iter().find(|one| one.name == name).ok_or_else(|| name.to_owned())
         };
-        let damaged = self.pair.loaded.damages.iter().find(|damage| !self.pair.theirs.contains_key(&damage.object));
+        let damaged =
+            self.pair.loaded.damages.iter().find(|damage| !self.pair.theirs.contains_key(&damage.object));
         match damaged {
             Some(damage) => Err(damage.object.clone()),
             None => self.pair.pending().into_iter().map(readable).collect(),
@@ -232,40 +238,44 @@ impl Work<'_> {
             return Schema::None;
         }
         let Some(fresh) = fresh else { return Schema::NoDatabase };
-        let unlike = match self.unlike(fresh, self.pair.to, notes).await {
-            Ok(unlike) => unlike,
+        let wanted = match self.wanted(fresh, self.pair.to, notes).await {
+            Ok(wanted) => Box::new(wanted),
             Err(error) => return Schema::Failed(error),
         };
+        let unlike = compare(&fresh.catalog, &wanted, Matching::Names);
         let before = match from {
             Some(from) if !unlike.is_empty() && self.pair.from.schema.is_some() => {
-                self.unlike(from, self.pair.from, notes).await
+                let wanted = self.wanted(from, self.pair.from, notes).await;
+                wanted.map(|wanted| compare(&from.catalog, &wanted, Matching::Names))
             }
             _ => Ok(Vec::new()),
         };
         match before {
-            Ok(before) => Schema::Compared { unlike, before },
+            Ok(before) => Schema::Compared { wanted, unlike, before },
             Err(error) => Schema::Failed(error),
         }
     }
 
-    /// What the schema of `package` wants otherwise than `made` has it: Prisma's own script is run on a clone, and
-    /// what it changes is what differs.
-    async fn unlike(
+    /// What the schema of `package` asks for: Prisma's own script is run on a clone of `made`.
+    async fn wanted(
         &self,
         made: &Made,
         package: &Package,
         notes: &mut Vec<String>,
-    ) -> Result<Vec<Difference>, Error> {
-        let Some(script) = self.diff(made, package, notes).await? else { return Ok(Vec::new()) };
+    ) -> Result<Catalog, Error> {
+        let Some(script) = self.diff(made, package, notes).await? else { return Ok(made.catalog.clone()) };
         let database = self.bench.database("schema");
         self.server.clone_database(&made.database, &database).await?;
         let client = self.server.connect(&database, self.bench.role()).await?;
-        let refused = |source| postgres::Error::Query { what: "run the script of `prisma migrate diff`".into(), source };
+        let refused = |source| postgres::Error::Query {
+            what: "run the script of `prisma migrate diff`".into(),
+            source,
+        };
         client.batch_execute(&script).await.map_err(refused)?;
         let wanted = catalog::read(&client).await.map_err(ProofError::from)?;
         drop(client);
         self.server.drop_database(&database).await?;
-        Ok(compare(&made.catalog, &wanted, Matching::Names))
+        Ok(wanted)
     }
 
     async fn diff(
@@ -321,7 +331,9 @@ fn touched<'a>(before: &'a Catalog, after: &Catalog) -> BTreeSet<&'a Name> {
     let differences = compare(before, after, Matching::Identity);
     let is_touched = |name: &Name| {
         let object = name.to_string();
-        differences.iter().any(|difference| difference.object == object || difference.on.as_ref() == Some(name))
+        differences
+            .iter()
+            .any(|difference| difference.object == object || difference.on.as_ref() == Some(name))
     };
     before.tables.keys().filter(|name| is_touched(name)).collect()
 }

@@ -2,7 +2,7 @@
 
 use super::{Judge, Trouble};
 use crate::{
-    catalog::{Catalog, Change, ConstraintKind, Difference},
+    catalog::{Catalog, Change, Constraint, ConstraintKind, Difference},
     guard::name::Name,
 };
 
@@ -22,6 +22,9 @@ impl Judge<'_> {
                     ConstraintKind::Exclusion => ("exclusion constraint", "23P01"),
                 };
                 let is_new = matches!(difference.change, Change::Added);
+                if is_new && self.cannot_meet(table, &constraint) {
+                    return None;
+                }
                 if !is_new
                     && of(self.before)
                         .is_some_and(|old| only_actions_differ(&old.definition, &constraint.definition))
@@ -61,7 +64,9 @@ impl Judge<'_> {
         match &difference.change {
             Change::Added => {
                 let index = of(self.after)?;
-                (index.unique && !index.of_constraint).then(|| {
+                let columns: Vec<_> = index.columns.iter().map(Option::as_deref).collect();
+                let is_new = !self.cannot_be_twice(table, (&index.definition, &columns));
+                (index.unique && !index.of_constraint && is_new).then(|| {
                     let what = format!(
                         "a new unique index, {}: rows against it are refused (23505)",
                         index.definition
@@ -85,6 +90,55 @@ impl Judge<'_> {
             }
             _ => None,
         }
+    }
+
+    /// Whether no row that a process writes which does not know the new columns can be against the constraint.
+    fn cannot_meet(&self, table: &Name, constraint: &Constraint) -> bool {
+        let columns = constraint.columns.iter().map(|column| Some(column.as_str()));
+        match constraint.kind {
+            ConstraintKind::ForeignKey => self.has_a_new_null(table, columns),
+            ConstraintKind::Unique | ConstraintKind::PrimaryKey | ConstraintKind::Exclusion => {
+                let definition = constraint.definition.as_str();
+                self.cannot_be_twice(table, (definition, &columns.collect::<Vec<_>>()))
+            }
+            ConstraintKind::Check => {
+                let mut columns = columns.peekable();
+                columns.peek().is_some()
+                    && columns.all(|column| self.has_a_new_null(table, [column].into_iter()))
+                    && !constraint.definition.contains("IS NOT NULL")
+            }
+        }
+    }
+
+    /// Whether rows that were unlike one another before cannot be alike by these columns: one of them is new and
+    /// stays NULL, or some of them were unique already.
+    fn cannot_be_twice(&self, table: &Name, (definition, columns): (&str, &[Option<&str>])) -> bool {
+        let nulls_differ = !definition.contains("NULLS NOT DISTINCT");
+        if nulls_differ && self.has_a_new_null(table, columns.iter().copied()) {
+            return true;
+        }
+        let Some(before) = self.before.tables.get(table) else { return true };
+        before.indexes.values().any(|index| {
+            let is_among = |column: &Option<String>| {
+                column.as_deref().is_some_and(|column| columns.contains(&Some(column)))
+            };
+            index.unique && !index.partial && index.columns.iter().all(is_among)
+        })
+    }
+
+    /// Whether one of the columns is new, and NULL in every row of a process that does not know it.
+    fn has_a_new_null<'c>(&self, table: &Name, mut columns: impl Iterator<Item = Option<&'c str>>) -> bool {
+        let (Some(before), Some(after)) = (self.before.tables.get(table), self.after.tables.get(table))
+        else {
+            return false;
+        };
+        columns.any(|name| {
+            let Some(column) = name.and_then(|name| after.column(name)) else { return false };
+            before.column(&column.name).is_none()
+                && column.default.is_none()
+                && column.identity.is_none()
+                && column.generated.is_none()
+        })
     }
 
     /// Whether something still keeps the columns unique, so that `ON CONFLICT` finds it.

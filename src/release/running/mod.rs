@@ -168,7 +168,7 @@ impl Judge<'_> {
             .map(|(migration, wait)| Impact {
                 severity: Trouble::Lock,
                 object: wait.object.clone(),
-                what: format!("{} ({})", wait.why(), wait.proof.join("; ")),
+                what: format!("{} {}", wait.why(), wait.proof.join("; ")),
                 migration: Some(migration.to_owned()),
             })
             .collect()
