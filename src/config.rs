@@ -143,13 +143,36 @@ impl Project {
     /// # Errors
     /// Where the configuration cannot be read or understood, or nothing looks like a Prisma project.
     pub fn find(context: &Context) -> Result<Self, ConfigError> {
+        Self::find_with(context, |file| file)
+    }
+
+    /// The project that `context` stands in, or where there is none, what the configuration says without one: its
+    /// files are not there then.
+    ///
+    /// # Errors
+    /// Where the configuration cannot be read or understood.
+    pub fn around(context: &Context) -> Result<Self, ConfigError> {
+        match Self::find(context) {
+            Err(ConfigError::NoLayout { .. }) => Self::find_with(context, |file| ConfigFile {
+                schema: file.schema.or_else(|| Some("schema.prisma".into())),
+                ..file
+            }),
+            found => found,
+        }
+    }
+
+    fn find_with(
+        context: &Context,
+        completed: impl FnOnce(ConfigFile) -> ConfigFile,
+    ) -> Result<Self, ConfigError> {
         let (root, searched) = find_root(context)?;
         let path = config_path(context, &root);
         let (file, base) = match &path {
             Some(path) => (read(path)?, path.parent().unwrap_or(&root).to_owned()),
             None => (ConfigFile::default(), root.clone()),
         };
-        Self::resolve(root, &base, path.as_deref(), file).ok_or(ConfigError::NoLayout { searched })?
+        Self::resolve(root, &base, path.as_deref(), completed(file))
+            .ok_or(ConfigError::NoLayout { searched })?
     }
 
     fn resolve(

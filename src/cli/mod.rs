@@ -4,6 +4,7 @@ pub mod check;
 pub mod ci;
 pub mod live;
 pub mod parse;
+pub mod release;
 
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -49,6 +50,8 @@ pub enum Command {
     Restamp(check::BaseArgs),
     /// Make the copies of schema.prisma equal to the source
     Sync(SyncArgs),
+    /// Say what a release would do to a database that runs the previous one
+    ReleaseCheck(release::ReleaseArgs),
     /// Say where a database stands: applied, pending, failed, edited, unknown migrations
     Status(live::StatusArgs),
     /// Say whether code with these migrations may serve on a database: for probes and start-up checks
@@ -72,6 +75,7 @@ impl Command {
             Self::Check(_) => "check",
             Self::Restamp(_) => "restamp",
             Self::Sync(_) => "sync",
+            Self::ReleaseCheck(_) => "release-check",
             Self::Status(_) => "status",
             Self::Ready(_) => "ready",
             Self::Snapshot(_) => "snapshot",
@@ -235,6 +239,8 @@ pub enum Format {
     Github,
     /// For code scanning: SARIF 2.1.0
     Sarif,
+    /// For release notes and other pages
+    Markdown,
 }
 
 /// When to use colour.
