@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use crate::{
     context::Context,
+    external::{External, ExternalError, ExternalTable},
     finding::Finding,
     guard::{allow_list::Entry, rules},
     style::Style,
@@ -48,6 +49,9 @@ pub struct ConfigFile {
     /// The house style.
     #[serde(default)]
     pub sql: SqlTable,
+    /// Objects outside Prisma's model.
+    #[serde(default)]
+    pub external: ExternalTable,
 }
 
 /// `[sql]`: the house style of the migrations that are made.
@@ -123,6 +127,8 @@ pub struct Project {
     pub allow: Vec<Entry>,
     /// The house style.
     pub sql: Style,
+    /// Objects outside Prisma's model, by the configuration; [`Project::external`] adds what the layout has.
+    pub external: ExternalTable,
     /// The configuration file, where there is one.
     pub config: Option<Utf8PathBuf>,
 }
@@ -223,9 +229,20 @@ impl Project {
                 prelude: file.sql.prelude.filter(|prelude| !prelude.trim().is_empty()),
                 concurrent_indexes: file.sql.concurrent_indexes,
             },
+            external: file.external,
             config: path.map(Utf8Path::to_owned),
             root,
         }))
+    }
+
+    /// What the project has outside Prisma's model.
+    ///
+    /// # Errors
+    /// Where a file that the configuration names cannot be read.
+    pub fn external(&self) -> Result<External, ExternalError> {
+        let base = self.config.as_deref().and_then(Utf8Path::parent).unwrap_or(&self.root);
+        let schema = (self.layout == Layout::LiteLlm).then_some(self.schema.as_path());
+        External::load(&self.external, base, schema)
     }
 
     /// The finding with its file, and its object where that is a file, named as at the repository's root.

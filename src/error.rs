@@ -58,6 +58,18 @@ pub enum Error {
     /// The temporary PostgreSQL.
     #[error(transparent)]
     Postgres(#[from] crate::postgres::Error),
+    /// Objects outside Prisma's model.
+    #[error(transparent)]
+    External(#[from] crate::external::ExternalError),
+    /// Proving what a migration does.
+    #[error(transparent)]
+    Proof(#[from] crate::guard::proof::ProofError),
+    /// A migration that would not do its job.
+    #[error(transparent)]
+    Converged(#[from] crate::guard::convergence::NotConverged),
+    /// A rename that was asked for.
+    #[error(transparent)]
+    Rename(#[from] crate::guard::renames::RenameError),
     /// Replaying the history.
     #[error(transparent)]
     Replay(#[from] crate::history::replay::ReplayError),
@@ -73,9 +85,6 @@ pub enum Error {
     /// Reading the catalog that a database should have.
     #[error(transparent)]
     Snapshot(#[from] crate::live::snapshot::SnapshotError),
-    /// Proving what a migration does.
-    #[error(transparent)]
-    Proof(#[from] crate::guard::proof::ProofError),
     /// Reading a release.
     #[error(transparent)]
     Release(#[from] crate::release::source::SourceError),
@@ -109,7 +118,7 @@ impl Error {
     #[must_use]
     pub const fn outcome(&self) -> Outcome {
         match self {
-            Self::Usage(_) | Self::Name(_) => Outcome::UsageError,
+            Self::Usage(_) | Self::Name(_) | Self::Rename(_) => Outcome::UsageError,
             _ => Outcome::Failed,
         }
     }
@@ -118,7 +127,7 @@ impl Error {
     #[must_use]
     pub fn next_step(&self) -> Option<String> {
         match self {
-            Self::Usage(_) | Self::Name(_) => Some("run-migration --help".into()),
+            Self::Usage(_) | Self::Name(_) | Self::Rename(_) => Some("run-migration --help".into()),
             Self::Failed { hint, .. } => hint.clone(),
             Self::Config(error) => error.hint(),
             Self::Git(error) => error.hint(),
@@ -132,8 +141,14 @@ impl Error {
             Self::Prisma(error) => error.hint(),
             Self::Process(error) => error.hint(),
             Self::Postgres(error) => error.hint(),
-            Self::Replay(error) => error.hint(),
+            Self::External(error) => error.hint(),
             Self::Proof(error) => error.hint(),
+            Self::Converged(_) => Some(
+                "change the schema or the SQL so that they agree, or name what is built elsewhere under [external] in \
+                 run-migration.toml"
+                    .into(),
+            ),
+            Self::Replay(error) => error.hint(),
             Self::Url(error) => error.hint(),
             Self::Database(error) => error.hint(),
             Self::Expected(error) => error.hint(),

@@ -37,6 +37,7 @@ pub mod postgres;
 pub mod prisma;
 
 pub mod catalog;
+pub mod external;
 pub mod guard;
 
 pub mod style;

@@ -9,7 +9,10 @@ pub mod release;
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{guard::consent::Allowance, history::name::MigrationName};
+use crate::{
+    guard::{consent::Allowance, renames::Rename},
+    history::name::MigrationName,
+};
 
 /// Generates and checks Prisma migrations for PostgreSQL.
 ///
@@ -110,6 +113,12 @@ pub struct GenerateArgs {
     /// Why it is let through: written into the file with what is allowed
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
+    /// A column or table that got another name, such as User.name=fullName or User=Person; may be given again
+    #[arg(long, value_name = "OLD=NEW")]
+    pub rename: Vec<Rename>,
+    /// Ask Prisma once more whether the migration does its job, even where that is for certain
+    #[arg(long)]
+    pub verify: bool,
     /// Print the SQL on standard output and write nothing; every gate still holds
     #[arg(long)]
     pub dry_run: bool,

@@ -44,10 +44,10 @@ pub(super) async fn run(context: &Context, args: &LintArgs) -> Result<Report, Er
         cwd: context.cwd.clone(),
         files: args.files.clone(),
         least: match (context.settings.format, context.settings.quiet, context.settings.verbose) {
-            (Format::Json, ..) => None,
-            (_, true, _) => Some(Severity::Refuse),
-            (_, _, true) => Some(Severity::Info),
-            _ => Some(Severity::Warn),
+            (Format::Human, true, _) => Some(Severity::Refuse),
+            (Format::Human, _, true) => Some(Severity::Info),
+            (Format::Human, ..) => Some(Severity::Warn),
+            _ => None,
         },
         ..Lint::default()
     };

@@ -14,6 +14,7 @@ mod snapshot;
 mod status;
 mod subject;
 mod sync;
+mod workbench;
 
 use crate::{
     cli::{Command, parse::Typed},

@@ -10,7 +10,7 @@ use super::{
     lines::Lines,
     name::Name,
     proof::{self, Proof},
-    rules::{DEFAULTS, Look, RULES, Rule, UNPARSED_SQL, UNUSED_WAIVER, Verdict},
+    rules::{BYTE_ORDER_MARK, DEFAULTS, Look, RULES, Rule, UNPARSED_SQL, UNUSED_WAIVER, Verdict},
     sql,
     waiver::{self, Waiver, Waivers},
 };
@@ -66,6 +66,7 @@ impl<'s> Inspection<'s> {
 
     /// Runs it: the findings in the order of their places, and what the script leaves behind in the catalog.
     pub(super) fn run(mut self) -> (Vec<Located>, Layer) {
+        self.byte_order_mark();
         sql::for_each_statement(self.script.sql, &mut |steps| {
             self.statements += 1;
             self.steps(steps);
@@ -85,6 +86,14 @@ impl<'s> Inspection<'s> {
         let mut findings: Vec<Located> = self.findings.into_iter().map(located).collect();
         findings.sort_by_key(|located| located.place.start);
         (findings, self.catalog.into_layer())
+    }
+
+    fn byte_order_mark(&mut self) {
+        if self.script.sql.starts_with('\u{feff}') {
+            let place = 0..'\u{feff}'.len_utf8();
+            let step = Step { action: Action::Leave, place: place.clone(), statement: place };
+            self.found(&BYTE_ORDER_MARK, &step, Verdict::about("script"));
+        }
     }
 
     /// Adds what was proved.

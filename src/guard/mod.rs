@@ -13,6 +13,8 @@
 //! ```text
 //! proof     the script is run on clones of the database that the history made
 //! join      what the text and the proof say about the same object becomes one finding
+//! convergence  whether Prisma finds nothing left to do afterwards
+//! renames   a drop and an add that are none
 //! ```
 
 pub mod action;
@@ -20,6 +22,7 @@ pub mod agents;
 pub mod allow_list;
 pub mod catalog;
 pub mod consent;
+pub mod convergence;
 mod conversion;
 mod inspect;
 mod join;
@@ -29,6 +32,7 @@ pub mod naming;
 pub mod needs;
 pub mod origin;
 pub mod proof;
+pub mod renames;
 pub mod rules;
 pub mod sql;
 pub mod waiver;

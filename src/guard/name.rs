@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// PostgreSQL cuts every identifier at this many bytes.
-const LONGEST: usize = 63;
+pub const LONGEST: usize = 63;
 
 /// The name of an object: already folded to lower case where it was not quoted, without quotes and escapes,
 /// cut where PostgreSQL cuts it.

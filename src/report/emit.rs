@@ -69,7 +69,10 @@ pub fn report(report: &Report, settings: &GlobalArgs, environment: &Environment)
             out(&release_markdown::render(report).unwrap_or_else(|| markdown::render(report, usize::MAX)));
         }
         Format::Human => {
-            out(&release_text::render(report).or_else(|| report.result.clone()).unwrap_or_default());
+            let result = release_text::render(report).or_else(|| report.result.clone()).unwrap_or_default();
+            // What shows findings quotes the SQL of whoever wrote it.
+            let is_quoting = report.shows_findings || report.release.is_some();
+            out(&if is_obeyed && is_quoting { github::harmless(&result) } else { result });
         }
         Format::Github => {
             out(&github::render(report));

@@ -60,6 +60,14 @@ async fn every_kind_of_object_is_read_and_survives_a_file() {
             format!("{} {}: {}", object.kind.words(), object.name, properties.join(" | ")).replace('\n', " ")
         })
         .collect();
+    // Up to 15 the columns of views are written with their table.
+    let written = |object: String| {
+        object
+            .replace("\"User\".id", "id")
+            .replace("\"User\".email", "email")
+            .replace("(\"User\".status", "(status")
+    };
+    objects = objects.into_iter().map(written).collect();
     // Since 15 everybody may still use the schema, but no longer create in it.
     objects.retain(|object| !object.starts_with("schema public"));
     insta::assert_snapshot!(objects.join("\n"));

@@ -25,7 +25,7 @@ use self::places::Places;
 pub use self::{
     data::carry,
     effect::Effect,
-    verdict::{Settled, Verdict},
+    verdict::{Basis, Settled, Standing, Verdict},
 };
 use crate::{
     catalog::{self, Catalog, CatalogError},
@@ -142,6 +142,39 @@ pub async fn prove(migration: &Migration, before: Catalog, target: Target<'_>) -
         database: deployed,
         timings: clones.timings,
     })
+}
+
+/// Proves one migration after the other, each on what those before it made. There is one proof for each.
+///
+/// # Errors
+/// Where one fails without any rows, or the server does.
+pub async fn prove_all(
+    migrations: &[Migration],
+    before: Catalog,
+    target: Target<'_>,
+) -> Result<Vec<Proof>, ProofError> {
+    let mut proofs: Vec<Proof> = Vec::new();
+    let mut before = before;
+    for migration in migrations {
+        let database = proofs.last().map(|proof| proof.database.clone());
+        let target = Target { database: database.as_deref().unwrap_or(target.database), ..target };
+        let proof = prove(migration, before, target).await?;
+        before = proof.effect.after.clone();
+        proofs.push(proof);
+    }
+    Ok(proofs)
+}
+
+/// The catalog that `sql`, run on a clone of the database of `target`, leads to: two scripts that lead to the same
+/// one do the same job.
+///
+/// # Errors
+/// Where the script fails, or the server does.
+pub async fn leads_to(sql: &str, target: Target<'_>) -> Result<Catalog, ProofError> {
+    let clones = Clones { target, timings: Vec::new() };
+    let client = clones.connect(&clones.make("plain").await?).await?;
+    client.batch_execute(sql).await?;
+    Ok(catalog::read(&client).await?)
 }
 
 /// Clones of one database, and the time that they are good for.

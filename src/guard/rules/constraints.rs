@@ -134,10 +134,24 @@ pub(super) const ADD_FOREIGN_KEY: Rule = Rule {
     ],
     check: |look| {
         let (table, constraint) = added(look)?;
-        matches!(constraint.kind, ConstraintKind::ForeignKey { delete_cascades: false, .. })
-            .then(|| verdict(look, table, constraint))
+        let is_meant = matches!(constraint.kind, ConstraintKind::ForeignKey { delete_cascades: false, .. });
+        // The rows satisfied the same one until just now.
+        let is_old = before(look, table, constraint).is_some_and(|old| old.columns == constraint.columns);
+        (is_meant && !is_old).then(|| verdict(look, table, constraint))
     },
 };
+
+/// The foreign key of that name and to the same table that the table had before this script.
+fn before<'a>(look: &'a Look<'_>, table: &Name, constraint: &Constraint) -> Option<&'a Constraint> {
+    let old = look.catalog.demanded_before(&table.member(constraint.name.as_ref()?))?;
+    match (&old.kind, &constraint.kind) {
+        (
+            ConstraintKind::ForeignKey { target: old_target, .. },
+            ConstraintKind::ForeignKey { target, .. },
+        ) => (old_target == target).then_some(old),
+        _ => None,
+    }
+}
 
 pub(super) const CASCADING_DELETE: Rule = Rule {
     id: "cascading_delete",
@@ -159,6 +173,11 @@ pub(super) const CASCADING_DELETE: Rule = Rule {
         let ConstraintKind::ForeignKey { target, delete_cascades: true } = &constraint.kind else {
             return None;
         };
+        let cascaded =
+            |old: &Constraint| matches!(old.kind, ConstraintKind::ForeignKey { delete_cascades: true, .. });
+        if before(look, table, constraint).is_some_and(cascaded) {
+            return None;
+        }
         // A table without rows has none to delete.
         let verdict = verdict(look, table, constraint);
         let is_new = look.catalog.is_ours(Space::Relation, target);

@@ -77,6 +77,7 @@ pub static RULES: &[&Rule] = &[
     &types::TYPE_CHANGE_FAILS,
     &enums::ENUM_VALUE_USED,
     &locks::NOT_ALONE,
+    &opaque::BYTE_ORDER_MARK,
     &names::RENAME_TABLE,
     &names::RENAME_COLUMN,
     &names::RENAME_OBJECT,
@@ -101,7 +102,10 @@ pub static RULES: &[&Rule] = &[
     &rows::DELETE_ROWS,
 ];
 
-pub(super) use self::{opaque::UNPARSED_SQL, waivers::UNUSED_WAIVER};
+pub(super) use self::{
+    opaque::{BYTE_ORDER_MARK, UNPARSED_SQL},
+    waivers::UNUSED_WAIVER,
+};
 
 /// The rule called `id`.
 #[must_use]

@@ -25,6 +25,18 @@ pub(in crate::guard) static UNPARSED_SQL: Rule = Rule {
     },
 };
 
+/// Found by the inspection itself: no statement shows it.
+pub(in crate::guard) static BYTE_ORDER_MARK: Rule = Rule {
+    id: "byte_order_mark",
+    severity: Warn,
+    finds: "A byte order mark at the script's beginning",
+    why: "It fails with 42601: to PostgreSQL the mark is no space, so the first word is one that it does not know.",
+    safer: "Save the file as UTF-8 without a byte order mark.",
+    bad: &["\u{feff}SELECT 1;"],
+    good: &["SELECT '\u{feff}';"],
+    check: |_| None,
+};
+
 pub(super) const DYNAMIC_SQL: Rule = Rule {
     id: "dynamic_sql",
     severity: Refuse,
@@ -111,14 +123,11 @@ pub(super) const STRING_SYNTAX: Rule = Rule {
             Action::Set(setting, value) if setting == "standard_conforming_strings" && is_off(value) => {
                 Some(Verdict::about("standard_conforming_strings"))
             }
-            Action::Call(call) if call.name.name == "set_config" => match call.texts.as_slice() {
-                [Some(setting), Some(value), ..]
-                    if setting.eq_ignore_ascii_case("standard_conforming_strings") && is_off(value) =>
-                {
-                    Some(Verdict::about("standard_conforming_strings"))
-                }
-                _ => None,
-            },
+            Action::Call(call) => {
+                let (setting, value) = call.setting()?;
+                (setting == "standard_conforming_strings" && is_off(value))
+                    .then(|| Verdict::about("standard_conforming_strings"))
+            }
             _ => None,
         }
     },

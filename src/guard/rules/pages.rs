@@ -51,7 +51,11 @@ pub fn page(rule: &Rule) -> String {
     );
     for (title, examples) in [("Found:", rule.bad), ("Fine:", rule.good)] {
         // Writing to a string cannot fail.
-        let _ = write!(page, "\n{title}\n\n```sql\n{}\n```\n", examples.join("\n\n").trim_end());
+        let _ = write!(
+            page,
+            "\n{title}\n\n```sql\n{}\n```\n",
+            examples.join("\n\n").replace('\u{feff}', "<U+FEFF>").trim_end()
+        );
     }
     page
 }

@@ -97,15 +97,11 @@ pub(super) const DISABLE_TRIGGER: Rule = Rule {
             .trim_matches('\'')
             .eq_ignore_ascii_case("replica")
             .then(|| Verdict::about("session_replication_role")),
-        Action::Call(call) if call.name.name == "set_config" => match call.texts.as_slice() {
-            [Some(setting), Some(value), ..]
-                if setting.eq_ignore_ascii_case("session_replication_role")
-                    && value.eq_ignore_ascii_case("replica") =>
-            {
-                Some(Verdict::about("session_replication_role"))
-            }
-            _ => None,
-        },
+        Action::Call(call) => {
+            let (setting, value) = call.setting()?;
+            (setting == "session_replication_role" && value.eq_ignore_ascii_case("replica"))
+                .then(|| Verdict::about("session_replication_role"))
+        }
         _ => None,
     },
 };

@@ -4,7 +4,7 @@
 //! ```text
 //! script -> split      statements, by tokens alone
 //!        -> lower      a statement's tree -> steps
-//!             tables, objects, rows, routines     what each family of statements does
+//!             tables, objects, drops, rows, routines  each family of statements does
 //!             into                                what PL/pgSQL takes out of its queries
 //!             roles                               whom a statement needs
 //!             dynamic                             EXECUTE: constant texts are read, the rest is not guessed
@@ -12,6 +12,7 @@
 //! script -> repeat     each statement, and how it can be made repeatable
 //! ```
 
+mod drops;
 mod dynamic;
 mod expressions;
 mod into;

@@ -207,6 +207,15 @@ impl Lower {
                     self.branch(Branch::Guard, other.syntax(), |this| this.body(other.body()));
                 }
             }
+            other => return self.looped(other),
+        }
+        true
+    }
+
+    /// Loops; whether this was one.
+    fn looped(&mut self, stmt: &PlpgsqlStmt) -> bool {
+        let node = stmt.syntax();
+        match stmt {
             PlpgsqlStmt::PlpgsqlLoopStmt(looped) => {
                 self.branch(Branch::Loop, node, |this| this.body(looped.body()));
             }

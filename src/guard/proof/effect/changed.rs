@@ -66,7 +66,7 @@ impl Judge<'_> {
         let has_moved = schema(&difference.object) != schema(to);
         let rule = match difference.kind {
             // With the table's name those of its columns change.
-            Kind::Column if difference.on.as_ref().is_some_and(|on| self.is_renamed(on)) => return None,
+            Kind::Column if own_name(&difference.object) == own_name(to) => return None,
             Kind::Column => "rename_column",
             Kind::Table | Kind::View | Kind::MaterializedView | Kind::Type | Kind::Domain if has_moved => {
                 "set_schema"
@@ -77,14 +77,6 @@ impl Judge<'_> {
         };
         let proof = format!("run on the temporary database: it is called {to} and holds what it held");
         self.of(rule, difference).map(|verdict| verdict.proved(proof))
-    }
-
-    fn is_renamed(self, table: &Name) -> bool {
-        self.effect.differences.iter().any(|difference| {
-            difference.kind == Kind::Table
-                && difference.object == table.to_string()
-                && matches!(difference.change, Change::Renamed { .. })
-        })
     }
 
     pub(super) fn changed(self, difference: &Difference, values: &Values<'_>) -> Option<Verdict> {
@@ -103,11 +95,8 @@ impl Judge<'_> {
         let proof =
             format!("run on the temporary database: {} {is} instead of {was}", values.property.words());
         let verdict = self.of(self.rule(difference, values)?, difference)?.proved(proof);
-        Some(match (difference.kind, values.property) {
-            // The name is there, and something stands behind it.
-            (Kind::Index, _) => {
-                Verdict { severity: Severity::Warn, ..verdict }.because("Another index has its name now.")
-            }
+        Some(match difference.kind {
+            Kind::Index => verdict.because("Another index has its name now."),
             _ => verdict,
         })
     }

@@ -1,0 +1,153 @@
+//! Objects outside Prisma's model: what a project builds beside its migrations, and what Prisma must not drop.
+//!
+//! ```text
+//! empty database -> before       roles and schemas that the history needs
+//! the history replayed -> setup  objects that are built outside migrations
+//! a clone -> hidden              what is kept is taken away, so that Prisma never asks to drop it
+//! ```
+//!
+//! The proof of a migration works on the database that nothing is taken away from.
+
+mod advice;
+mod kept;
+mod litellm;
+mod script;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+pub use self::{
+    advice::advise,
+    kept::{Kept, Unreadable},
+    script::ExternalError,
+};
+use crate::{
+    catalog::Catalog,
+    guard::proof::{Effect, Verdict},
+    history::replay::Target,
+    postgres::Role,
+};
+
+/// `[external]`: objects outside Prisma's model.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExternalTable {
+    /// What Prisma must not drop: `index:NAME`, `column:Table.column`, `table:NAME`, `constraint:Table.NAME`,
+    /// `enum:NAME`.
+    #[serde(default)]
+    pub keep: Vec<Kept>,
+    /// SQL for the temporary database after the history.
+    pub setup: Option<Utf8PathBuf>,
+    /// SQL for the temporary database before the history.
+    pub before: Option<Utf8PathBuf>,
+}
+
+/// What a project has outside Prisma's model.
+#[derive(Debug, Clone, Default)]
+pub struct External {
+    keep: Vec<Kept>,
+    setup: Vec<script::Script>,
+    before: Option<script::Script>,
+}
+
+impl External {
+    /// What `table` says; its paths are relative to `base`. `schema` is the project's schema.prisma, where the
+    /// layout is LiteLLM's: its request log indexes are built in.
+    ///
+    /// # Errors
+    /// Where a file cannot be read.
+    pub fn load(
+        table: &ExternalTable,
+        base: &Utf8Path,
+        litellm_schema: Option<&Utf8Path>,
+    ) -> Result<Self, ExternalError> {
+        let read = |path: &Utf8PathBuf| script::Script::read(&base.join(path));
+        let mut setup: Vec<_> = table.setup.iter().map(read).collect::<Result<_, _>>()?;
+        if let Some(schema) = litellm_schema.filter(|schema| schema.is_file()) {
+            setup.extend(litellm::request_log_indexes(&fs_err::read_to_string(schema)?));
+        }
+        Ok(Self { keep: table.keep.clone(), setup, before: table.before.as_ref().map(read).transpose()? })
+    }
+
+    /// Runs `before` on the empty database of `target`, as a superuser, for roles need one. Schemas that it makes
+    /// are handed to the role that the history is replayed as.
+    ///
+    /// # Errors
+    /// The statement that fails.
+    pub async fn prepare(&self, target: Target<'_>) -> Result<(), ExternalError> {
+        let Some(before) = &self.before else { return Ok(()) };
+        let client = target.server.connect(target.database, Role::Superuser).await?;
+        before.run_all(&client).await?;
+        script::hand_over_schemas(&client, Role::from(target.replay_as)).await
+    }
+
+    /// Runs `setup` on the database of `target` after the history. What an object still lacks that a later
+    /// migration makes, and what the history makes itself, is left out; the notes say so.
+    ///
+    /// # Errors
+    /// The statement that fails for another reason.
+    pub async fn set_up(&self, target: Target<'_>) -> Result<Vec<String>, ExternalError> {
+        let mut notes = Vec::new();
+        if self.setup.is_empty() {
+            return Ok(notes);
+        }
+        let client = target.server.connect(target.database, Role::from(target.replay_as)).await?;
+        for script in &self.setup {
+            notes.extend(script.run_what_can_be(&client).await?);
+        }
+        Ok(notes)
+    }
+
+    /// Whether Prisma has to be asked about a clone that something is taken away from.
+    #[must_use]
+    pub fn hides_something(&self) -> bool {
+        !self.keep.is_empty()
+    }
+
+    /// Takes what is kept away from the database of `target`, a clone whose catalog is `catalog`.
+    ///
+    /// # Errors
+    /// Where an object cannot be taken away without something that is not kept.
+    pub async fn hide(&self, catalog: &Catalog, target: Target<'_>) -> Result<(), ExternalError> {
+        let client = target.server.connect(target.database, Role::from(target.replay_as)).await?;
+        let mut hidden: Vec<_> =
+            self.keep.iter().filter_map(|kept| Some((kept, kept.removal(catalog)?))).collect();
+        // Tables take their parts along; a type can only go when no column has it any more.
+        hidden.sort_by_key(|(kept, _)| kept.kind);
+        for (kept, removal) in hidden {
+            client
+                .batch_execute(&removal)
+                .await
+                .map_err(|source| ExternalError::Hide { kept: kept.to_string(), source })?;
+        }
+        Ok(())
+    }
+
+    /// What is kept but is not there: `index:NAME` and so on.
+    #[must_use]
+    pub fn unmatched(&self, catalog: &Catalog) -> Vec<String> {
+        self.keep.iter().filter(|kept| kept.removal(catalog).is_none()).map(ToString::to_string).collect()
+    }
+
+    /// The verdicts on kept objects that a migration takes away all the same.
+    #[must_use]
+    pub fn lost(&self, effect: &Effect) -> Vec<Verdict> {
+        self.keep.iter().filter_map(|kept| kept.lost(effect)).collect()
+    }
+
+    /// A hash of all that shapes a temporary database: a part of every key of a cache.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let mut hash = Sha256::new();
+        let mut add = |text: &str| {
+            hash.update(text.len().to_le_bytes());
+            hash.update(text);
+        };
+        self.keep.iter().for_each(|kept| add(&kept.to_string()));
+        for script in self.before.iter().chain(&self.setup) {
+            add(script.sql());
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
