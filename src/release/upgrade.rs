@@ -10,10 +10,6 @@ use crate::{
     guard::proof::carry::Fate,
 };
 
-/// Indexes that a project builds elsewhere, on purpose: Prisma's schema has them and no migration makes them.
-const BUILT_ELSEWHERE: [&str; 2] =
-    ["LiteLLM_SpendLogs_litellm_call_id_idx", "LiteLLM_SpendLogs_api_key_startTime_idx"];
-
 /// One way to say all that is different about an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unlike {
@@ -141,7 +137,6 @@ pub fn schema_differs(
     let before = by_object(before);
     by_object(differences)
         .into_iter()
-        .filter(|unlike| !BUILT_ELSEWHERE.contains(&unlike.object.as_str()))
         .map(|unlike| {
             let kind = unlike.kind.words();
             let what = match (unlike.is_in_first, unlike.is_in_second) {
@@ -241,11 +236,10 @@ mod tests {
     }
 
     #[test]
-    fn what_was_so_before_is_no_news_and_what_is_built_elsewhere_is_none() {
+    fn what_was_so_before_is_no_news() {
         let lost = difference(Kind::Column, "A.x", Some("A"), Change::Lost);
-        let added = difference(Kind::Index, BUILT_ELSEWHERE[0], Some("A"), Change::Added);
         let severities = |before: &[Difference]| -> Vec<_> {
-            let found = schema_differs(&[lost.clone(), added.clone()], before, ("1", "2"));
+            let found = schema_differs(std::slice::from_ref(&lost), before, ("1", "2"));
             found.into_iter().map(|finding| finding.severity).collect()
         };
         assert_eq!(severities(&[]), [Severity::Refuse]);

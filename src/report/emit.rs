@@ -68,15 +68,14 @@ pub fn report(report: &Report, settings: &GlobalArgs, environment: &Environment)
         Format::Json => out(&json::render(report)),
         Format::Sarif if is_obeyed => out(&github::harmless_json(&sarif::render(report))),
         Format::Sarif => out(&sarif::render(report)),
-        // What shows findings quotes the SQL of whoever wrote it.
-        Format::Human if is_obeyed && report.shows_findings => {
-            out(&github::harmless(report.result.as_deref().unwrap_or_default()));
-        }
         Format::Markdown => {
             out(&release_markdown::render(report).unwrap_or_else(|| markdown::render(report, usize::MAX)));
         }
         Format::Human => {
-            out(&release_text::render(report).or_else(|| report.result.clone()).unwrap_or_default());
+            let result = release_text::render(report).or_else(|| report.result.clone()).unwrap_or_default();
+            // What shows findings quotes the SQL of whoever wrote it.
+            let is_quoting = report.shows_findings || report.release.is_some();
+            out(&if is_obeyed && is_quoting { github::harmless(&result) } else { result });
         }
         Format::Github => {
             out(&github::render(report));

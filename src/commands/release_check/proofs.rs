@@ -1,6 +1,6 @@
 //! The databases that two releases make: the new one's from nothing, the previous one's, and that one upgraded.
 
-use std::collections::BTreeSet;
+use std::{cell::RefCell, collections::BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -9,6 +9,7 @@ use crate::{
     catalog::{self, Catalog, Difference, Matching, compare},
     config::Project,
     error::Error,
+    external::External,
     guard::{
         name::Name,
         proof::{
@@ -93,27 +94,53 @@ impl Proofs {
 /// Where the server cannot be had or breaks, or a migration meets what only this server lacks.
 pub(super) async fn prove(bench: &Bench<'_>, pair: &Pair<'_>, stage: &Stage) -> Result<Proofs, Error> {
     let server = bench.server(stage).await?;
-    let work = Work { bench, pair, server };
+    let (from, to) = (Side::new(bench, server, pair.from)?, Side::new(bench, server, pair.to)?);
+    let work = Work { bench, pair, server, from, to, notes: RefCell::default() };
     stage.doing(format!("making a new database of {}", pair.to_name));
-    let fresh = work.make("new", &pair.loaded.history).await?;
+    let fresh = work.make(&work.to, &pair.loaded.history).await?;
     stage.doing(format!("making a database of {}", pair.from_name));
     let from = work.old().await?;
     stage.doing("upgrading it");
     let (upgrade, steps) = work.upgrade(&from, fresh.as_ref().ok()).await?;
     stage.doing("prisma migrate diff");
-    let mut notes = Vec::new();
-    let schema = work.schema(fresh.as_ref().ok(), from.as_ref().ok(), &mut notes).await;
+    let schema = work.schema(fresh.as_ref().ok(), from.as_ref().ok()).await;
     if let Ok(from) = from {
         server.drop_database(&from.database).await?;
     }
     let fresh = fresh.map(|fresh| bench.keep(&pair.to.path, fresh));
-    Ok(Proofs { fresh, upgrade, steps, schema, notes })
+    Ok(Proofs { fresh, upgrade, steps, schema, notes: work.notes.into_inner() })
 }
 
 struct Work<'a> {
     bench: &'a Bench<'a>,
     pair: &'a Pair<'a>,
     server: &'a Server,
+    from: Side,
+    to: Side,
+    notes: RefCell<Vec<String>>,
+}
+
+/// One of the two releases, its schema on the disk.
+struct Side {
+    /// The schema's file or folder, if there is a schema.
+    schema: Option<Utf8PathBuf>,
+    /// What the project has outside Prisma's model.
+    external: External,
+    _directory: tempfile::TempDir,
+}
+
+impl Side {
+    fn new(bench: &Bench<'_>, server: &Server, package: &Package) -> Result<Self, Error> {
+        // Below the server's directory, what a killed machine leaves is swept with it.
+        let parent = server.socket_directory();
+        let directory = bench.context.processes.temporary_directory(parent, "schema-")?;
+        let path = Utf8Path::from_path(directory.path()).unwrap_or(parent);
+        let schema = if package.schema.is_some() { Some(write_schema(package, path)?) } else { None };
+        let project = &bench.project;
+        let base = project.config.as_deref().and_then(Utf8Path::parent).unwrap_or(&project.root);
+        let external = External::load(&project.external, base, schema.as_deref())?;
+        Ok(Self { schema, external, _directory: directory })
+    }
 }
 
 impl Work<'_> {
@@ -127,6 +154,13 @@ impl Work<'_> {
         }
     }
 
+    fn note(&self, note: &str) {
+        let mut notes = self.notes.borrow_mut();
+        if !notes.iter().any(|known| known == note) {
+            notes.push(note.to_owned());
+        }
+    }
+
     /// A database of the previous release: the one that the last pair left, if it is that.
     async fn old(&self) -> Result<Result<Made, Box<Failure>>, Error> {
         match self.bench.kept(&self.pair.from.path) {
@@ -134,18 +168,25 @@ impl Work<'_> {
             Some((made, false)) => self.server.drop_database(&made.database).await?,
             None => {}
         }
-        self.make("old", &self.pair.from.history().history).await
+        self.make(&self.from, &self.pair.from.history().history).await
     }
 
-    /// A database that `history` was applied to from nothing.
-    async fn make(&self, purpose: &str, history: &History) -> Result<Result<Made, Box<Failure>>, Error> {
-        let database = self.bench.database(purpose);
+    /// A database that the history of `side` was applied to from nothing, with what is built beside it.
+    async fn make(&self, side: &Side, history: &History) -> Result<Result<Made, Box<Failure>>, Error> {
+        let database = self.bench.database("release");
         self.server.create_database(&database, self.bench.role()).await?;
+        side.external.prepare(self.target(&database)).await?;
         if let Err(error) = replay::replay(history, self.target(&database), |_| {}).await {
             return Ok(Err(fault(error)?));
         }
-        let catalog = proof::before(self.target(&database)).await?;
+        let catalog = self.built_beside(side, &database).await?;
         Ok(Ok(Made { database, catalog }))
+    }
+
+    /// Builds in `database` what `side` builds outside its migrations, and reads its catalog.
+    async fn built_beside(&self, side: &Side, database: &str) -> Result<Catalog, Error> {
+        side.external.set_up(self.target(database)).await?.iter().for_each(|note| self.note(note));
+        Ok(proof::before(self.target(database)).await?)
     }
 
     /// Applies to a database of the previous release what a deploy of the new one would, and looks at each step.
@@ -170,7 +211,8 @@ impl Work<'_> {
                 self.server.drop_database(&database).await?;
             }
             match proved {
-                Ok(proof) => {
+                Ok(mut proof) => {
+                    proof.verdicts.extend(self.from.external.lost(&proof.effect));
                     (database, after) = (proof.database.clone(), proof.effect.after.clone());
                     steps.push((migration.name.clone(), proof));
                 }
@@ -179,6 +221,7 @@ impl Work<'_> {
             }
         }
         if database != from.database {
+            after = self.built_beside(&self.to, &database).await?;
             self.server.drop_database(&database).await?;
         }
         let mut done = Done {
@@ -233,20 +276,18 @@ impl Work<'_> {
         Ok(self.server.drop_database(&database).await?)
     }
 
-    async fn schema(&self, fresh: Option<&Made>, from: Option<&Made>, notes: &mut Vec<String>) -> Schema {
-        if self.pair.to.schema.is_none() {
-            return Schema::None;
-        }
+    async fn schema(&self, fresh: Option<&Made>, from: Option<&Made>) -> Schema {
+        let Some(schema) = &self.to.schema else { return Schema::None };
         let Some(fresh) = fresh else { return Schema::NoDatabase };
-        let wanted = match self.wanted(fresh, self.pair.to, notes).await {
-            Ok(wanted) => Box::new(wanted),
+        let (made, wanted) = match self.wanted(fresh, &self.to, schema).await {
+            Ok((made, wanted)) => (made, Box::new(wanted)),
             Err(error) => return Schema::Failed(error),
         };
-        let unlike = compare(&fresh.catalog, &wanted, Matching::Names);
-        let before = match from {
-            Some(from) if !unlike.is_empty() && self.pair.from.schema.is_some() => {
-                let wanted = self.wanted(from, self.pair.from, notes).await;
-                wanted.map(|wanted| compare(&from.catalog, &wanted, Matching::Names))
+        let unlike = compare(&made, &wanted, Matching::Names);
+        let before = match (from, &self.from.schema) {
+            (Some(from), Some(schema)) if !unlike.is_empty() => {
+                let wanted = self.wanted(from, &self.from, schema).await;
+                wanted.map(|(made, wanted)| compare(&made, &wanted, Matching::Names))
             }
             _ => Ok(Vec::new()),
         };
@@ -256,51 +297,40 @@ impl Work<'_> {
         }
     }
 
-    /// What the schema of `package` asks for: Prisma's own script is run on a clone of `made`.
-    async fn wanted(
-        &self,
-        made: &Made,
-        package: &Package,
-        notes: &mut Vec<String>,
-    ) -> Result<Catalog, Error> {
-        let Some(script) = self.diff(made, package, notes).await? else { return Ok(made.catalog.clone()) };
+    /// What of `made` Prisma is to see, and what `schema` asks for: Prisma's own script is run on a clone.
+    async fn wanted(&self, made: &Made, side: &Side, schema: &Utf8Path) -> Result<(Catalog, Catalog), Error> {
         let database = self.bench.database("schema");
         self.server.clone_database(&made.database, &database).await?;
-        let client = self.server.connect(&database, self.bench.role()).await?;
-        let refused = |source| postgres::Error::Query {
-            what: "run the script of `prisma migrate diff`".into(),
-            source,
+        let mut seen = made.catalog.clone();
+        if side.external.hides_something() {
+            side.external.hide(&seen, self.target(&database)).await?;
+            seen = proof::before(self.target(&database)).await?;
+        }
+        let wanted = match self.diff(&database, schema).await? {
+            None => seen.clone(),
+            Some(script) => {
+                let client = self.server.connect(&database, self.bench.role()).await?;
+                let what = || "run the script of `prisma migrate diff`".to_owned();
+                let refused = |source| postgres::Error::Query { what: what(), source };
+                client.batch_execute(&script).await.map_err(refused)?;
+                drop(client);
+                proof::before(self.target(&database)).await?
+            }
         };
-        client.batch_execute(&script).await.map_err(refused)?;
-        let wanted = catalog::read(&client).await.map_err(ProofError::from)?;
-        drop(client);
         self.server.drop_database(&database).await?;
-        Ok(wanted)
+        Ok((seen, wanted))
     }
 
-    async fn diff(
-        &self,
-        made: &Made,
-        package: &Package,
-        notes: &mut Vec<String>,
-    ) -> Result<Option<String>, Error> {
+    async fn diff(&self, database: &str, schema: &Utf8Path) -> Result<Option<String>, Error> {
         let processes = &self.bench.context.processes;
-        // Below the server's directory, what a killed machine leaves is swept with it.
-        let parent = self.server.socket_directory();
-        let directory = processes.temporary_directory(parent, "schema-")?;
-        let directory = Utf8Path::from_path(directory.path()).unwrap_or(parent);
-        let schema = write_schema(package, directory)?;
-        let project = Project { schema: schema.clone(), ..self.bench.project.clone() };
+        let project = Project { schema: schema.to_owned(), ..self.bench.project.clone() };
         let prisma = self.bench.prisma(&project).await?;
-        for note in prisma.notes() {
-            if !notes.contains(note) {
-                notes.push(note.clone());
-            }
-        }
+        prisma.notes().iter().for_each(|note| self.note(note));
+        let parent = self.server.socket_directory();
         let work = processes.temporary_directory(parent, "prisma-")?;
         let question = prisma::DiffRequest {
-            database_url: &self.server.prisma_url(&made.database, self.bench.role()),
-            schema: &schema,
+            database_url: &self.server.prisma_url(database, self.bench.role()),
+            schema,
             work_dir: Utf8Path::from_path(work.path()).unwrap_or(parent),
             timeout: self.bench.context.settings.step_timeout(),
         };
