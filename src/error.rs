@@ -85,9 +85,6 @@ pub enum Error {
     /// Reading the catalog that a database should have.
     #[error(transparent)]
     Snapshot(#[from] crate::live::snapshot::SnapshotError),
-    /// Proving what a migration does.
-    #[error(transparent)]
-    Proof(#[from] crate::guard::proof::ProofError),
     /// Reading or writing a file; the text names it.
     #[error(transparent)]
     File(#[from] std::io::Error),
@@ -149,7 +146,6 @@ impl Error {
                     .into(),
             ),
             Self::Replay(error) => error.hint(),
-            Self::Proof(error) => error.hint(),
             Self::Url(error) => error.hint(),
             Self::Database(error) => error.hint(),
             Self::Expected(error) => error.hint(),
