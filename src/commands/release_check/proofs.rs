@@ -298,12 +298,7 @@ impl Work<'_> {
     }
 
     /// What of `made` Prisma is to see, and what `schema` asks for: Prisma's own script is run on a clone.
-    async fn wanted(
-        &self,
-        made: &Made,
-        side: &Side,
-        schema: &Utf8Path,
-    ) -> Result<(Catalog, Catalog), Error> {
+    async fn wanted(&self, made: &Made, side: &Side, schema: &Utf8Path) -> Result<(Catalog, Catalog), Error> {
         let database = self.bench.database("schema");
         self.server.clone_database(&made.database, &database).await?;
         let mut seen = made.catalog.clone();
