@@ -175,15 +175,6 @@ impl<'a> Pair<'a> {
     }
 }
 
-impl Sides<'_> {
-    fn no_lock(&self) -> String {
-        format!(
-            "{} has none: `prisma migrate deploy` does not miss it, `prisma migrate dev` writes it anew",
-            self.to
-        )
-    }
-}
-
 fn inspected(package: &Package, loaded: &Loaded) -> Vec<Finding> {
     let mut findings = loaded.damages.clone();
     findings.extend(integrity::inspect_with(&loaded.history, package.lock()));

@@ -45,7 +45,7 @@ impl Sides<'_> {
              calls the database up to date"
         } else {
             "`prisma migrate deploy` finds nothing to apply and undoes nothing, and `prisma migrate status` calls the \
-             database up to date, so that nobody notices"
+             database up to date: nobody notices"
         };
         Words {
             why: format!(
@@ -140,6 +140,16 @@ impl Sides<'_> {
             "its directory has no migration.sql: `prisma migrate deploy` fails there (P3015) and applies nothing after it"
                 .into()
         }
+    }
+
+    /// What deploy does without Prisma's lock file.
+    #[must_use]
+    pub fn no_lock(&self) -> String {
+        format!(
+            "{} has none: `prisma migrate deploy` does not miss it, but what it says, which kind of database the history \
+             is for, nobody checks any more",
+            self.to
+        )
     }
 
     /// What deploy does with a file that has nothing in it.

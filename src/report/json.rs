@@ -68,8 +68,9 @@ fn pair(report: &Report) -> Value {
         "release": report.release,
         "notes": report.notes,
     });
-    if let (Some(error), Some(object)) = (&report.error, object.as_object_mut()) {
-        object.insert("error".into(), json!(error));
+    let more = [("package", &report.result), ("error", &report.error)];
+    for (key, value) in more.into_iter().filter_map(|(key, value)| Some((key, value.as_ref()?))) {
+        object[key] = json!(value);
     }
     object
 }
