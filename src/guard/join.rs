@@ -6,10 +6,13 @@ use std::ops::Range;
 use super::{
     Located, Script,
     name::Name,
-    proof::{Proof, Settled, Verdict},
+    proof::{Proof, Settled, Standing, Verdict},
     sql::UNKNOWN,
 };
-use crate::finding::{Finding, Severity};
+use crate::{
+    catalog::{Change, Kind},
+    finding::{Finding, Severity},
+};
 
 /// Rules that are about the same thing: the proof may say which of them it is.
 const TOPICS: [&[&str]; 4] = [
@@ -26,73 +29,133 @@ const WAITING: [&[&str]; 3] = [
     &["set_not_null", "add_check", "add_unique", "add_foreign_key", "cascading_delete"],
 ];
 
+/// The new names of tables that the script renames. The proof calls what is on them by the old ones, the text by
+/// those that they have at the time.
+struct NewNames<'a>(Vec<(&'a str, &'a str)>);
+
+impl<'a> NewNames<'a> {
+    fn of(proof: &'a Proof) -> Self {
+        let renamed = proof.effect.differences.iter().filter_map(|difference| match &difference.change {
+            Change::Renamed { to } if difference.kind == Kind::Table => {
+                Some((difference.object.as_str(), to.as_str()))
+            }
+            _ => None,
+        });
+        Self(renamed.collect())
+    }
+
+    /// Whether the text's `object` is what the proof calls `proved`.
+    fn are_one(&self, object: &str, proved: &str) -> bool {
+        object == proved
+            || self.0.iter().any(|(old, new)| {
+                let rest = proved.strip_prefix(old).filter(|rest| rest.is_empty() || rest.starts_with('.'));
+                rest.is_some_and(|rest| object.strip_prefix(new) == Some(rest))
+            })
+    }
+}
+
 /// Adds to `found`, what the text tells, what `proof` tells.
 pub(super) fn join(found: &mut Vec<Located>, proof: &Proof, script: &Script<'_>) {
-    for settled in &proof.settled {
-        for Located { finding, .. } in found.iter_mut().filter(|located| settled.is_about(&located.finding)) {
-            finding.severity = finding.severity.min(settled.at_most);
-            finding.proof.push(settled.proof.clone());
+    let mut join = Join { found, proof, script, names: NewNames::of(proof) };
+    proof.settled.iter().for_each(|settled| join.settle(settled));
+    proof.quick.iter().for_each(|place| join.acquit(*place));
+    proof.verdicts.iter().for_each(|verdict| join.pronounce(verdict));
+    proof.waits.iter().for_each(|wait| join.wait(wait));
+    found.sort_by_key(|located| located.place.start);
+}
+
+struct Join<'a> {
+    found: &'a mut Vec<Located>,
+    proof: &'a Proof,
+    script: &'a Script<'a>,
+    names: NewNames<'a>,
+}
+
+impl<'a> Join<'a> {
+    /// Something is not as bad as its text may look.
+    fn settle(&mut self, settled: &Settled) {
+        for Located { finding, .. } in self.found.iter_mut() {
+            if are_one_topic(settled.rule, finding.rule)
+                && self.names.are_one(&finding.object, &settled.object)
+            {
+                finding.severity = settled.mitigated(finding.severity);
+                finding.proof.push(settled.proof.clone());
+            }
         }
     }
-    for place in &proof.quick {
-        let statement = proof.statements.get(*place);
-        for Located { finding, .. } in found.iter_mut().filter(|located| is_within(located, statement)) {
+
+    /// Nobody has to wait for the statement.
+    fn acquit(&mut self, place: usize) {
+        let statement = self.proof.statements.get(place);
+        for Located { finding, .. } in self.found.iter_mut().filter(|located| is_within(located, statement)) {
             if ["rewrite_table", "create_index"].contains(&finding.rule) {
                 finding.severity = finding.severity.min(Severity::Info);
                 finding.proof.push("seen on the temporary database: nothing is scanned or rewritten".into());
             }
         }
     }
-    for verdict in &proof.verdicts {
-        let statement = verdict.statement.and_then(|place| proof.statements.get(place));
-        match same(found, verdict, statement) {
+
+    /// The proof's verdict on an object.
+    fn pronounce(&mut self, verdict: &Verdict) {
+        let statement = self.statement(verdict);
+        match self.same(verdict, statement) {
             Some(finding) => confirm(finding, verdict),
-            None => found.push(placed(verdict, statement, script)),
+            None => self.found.push(placed(verdict, statement, self.script)),
         }
     }
-    for wait in &proof.waits {
-        let statement = wait.statement.and_then(|place| proof.statements.get(place));
+
+    /// Somebody has to wait: a finding that says so already is enough.
+    fn wait(&mut self, wait: &Verdict) {
+        let statement = self.statement(wait);
         let rows = if wait.severity > Severity::Info { &WAITING[..] } else { &[] };
         let known = rows.iter().find_map(|rules| {
-            found
+            self.found
                 .iter()
                 .position(|located| is_within(located, statement) && rules.contains(&located.finding.rule))
         });
         match known {
             Some(place) => {
-                let finding = &mut found[place].finding;
+                let finding = &mut self.found[place].finding;
                 finding.severity = finding.severity.max(wait.severity);
                 finding.proof.extend(wait.proof.iter().cloned());
             }
-            None => found.push(placed(wait, statement, script)),
+            None => self.found.push(placed(wait, statement, self.script)),
         }
     }
-    found.sort_by_key(|located| located.place.start);
-}
 
-/// The finding that the text made of the same thing: in the same statement, if there are several.
-fn same<'f>(
-    found: &'f mut [Located],
-    verdict: &Verdict,
-    statement: Option<&Range<usize>>,
-) -> Option<&'f mut Finding> {
-    let is_same =
-        |finding: &Finding| are_one_topic(finding.rule, verdict.rule) && finding.object == verdict.object;
-    let exact = found.iter().position(|located| is_same(&located.finding) && is_within(located, statement));
-    let place =
-        exact.or_else(|| found.iter().position(|located| is_same(&located.finding))).or_else(|| {
-            // The text saw that something is done, but not to what.
-            let unnamed = |finding: &Finding| {
-                finding.object == Name::bare(UNKNOWN).to_string() && are_one_topic(finding.rule, verdict.rule)
-            };
-            found.iter().position(|located| unnamed(&located.finding) && is_within(located, statement))
-        })?;
-    let finding = &mut found[place].finding;
-    finding.object.clone_from(&verdict.object);
-    Some(finding)
+    fn statement(&self, verdict: &Verdict) -> Option<&'a Range<usize>> {
+        self.proof.statements.get(verdict.statement?)
+    }
+
+    /// The finding that the text made of the same thing: in the same statement, if there are several.
+    fn same(&mut self, verdict: &Verdict, statement: Option<&Range<usize>>) -> Option<&mut Finding> {
+        let unknown = Name::bare(UNKNOWN).to_string();
+        let within = |located: &&Located| is_within(located, statement);
+        let of_topic = |located: &&Located| are_one_topic(located.finding.rule, verdict.rule);
+        let is_same = |located: &Located| {
+            of_topic(&located) && self.names.are_one(&located.finding.object, &verdict.object)
+        };
+        // The text saw that something is done, but not to what.
+        let is_unnamed =
+            |located: &Located| of_topic(&located) && within(&located) && located.finding.object == unknown;
+        let mut found = self.found.iter();
+        let place = found
+            .position(|located| is_same(located) && within(&located))
+            .or_else(|| self.found.iter().position(is_same))
+            .or_else(|| self.found.iter().position(is_unnamed))?;
+        let finding = &mut self.found[place].finding;
+        if finding.object == unknown {
+            finding.object.clone_from(&verdict.object);
+        }
+        Some(finding)
+    }
 }
 
 fn confirm(finding: &mut Finding, verdict: &Verdict) {
+    finding.proof.extend(verdict.proof.iter().cloned());
+    if verdict.standing == Standing::Untried {
+        return;
+    }
     // Which statement it is, the text knows best; what it does to values, the proof.
     let is_another = finding.rule != verdict.rule && TOPICS[0].contains(&verdict.rule);
     if is_another || !verdict.because.is_empty() {
@@ -102,7 +165,6 @@ fn confirm(finding: &mut Finding, verdict: &Verdict) {
         finding.rule = verdict.rule;
     }
     finding.severity = verdict.severity;
-    finding.proof.extend(verdict.proof.iter().cloned());
 }
 
 fn placed(verdict: &Verdict, statement: Option<&Range<usize>>, script: &Script<'_>) -> Located {
@@ -116,10 +178,4 @@ fn is_within(located: &Located, statement: Option<&Range<usize>>) -> bool {
 
 fn are_one_topic(one: &str, other: &str) -> bool {
     one == other || TOPICS.iter().any(|topic| topic.contains(&one) && topic.contains(&other))
-}
-
-impl Settled {
-    fn is_about(&self, finding: &Finding) -> bool {
-        are_one_topic(self.rule, finding.rule) && self.object == finding.object
-    }
 }

@@ -206,6 +206,18 @@ impl Server {
         self.execute(&what(), &statement).await
     }
 
+    /// Removes the database `name`, and whoever is connected to it.
+    ///
+    /// # Errors
+    /// Where the server is gone.
+    pub async fn drop_database(&self, name: &str) -> Result<(), Error> {
+        self.execute(
+            "remove a database",
+            &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quote(&self.name_of(name))),
+        )
+        .await
+    }
+
     /// Connects to a database. The connection ends with the client.
     ///
     /// # Errors

@@ -258,3 +258,64 @@ async fn a_cascade_is_pointed_out() {
     )
     .await;
 }
+
+/// Whatever a table demands of its rows, some are made that it takes.
+#[tokio::test]
+async fn rows_are_made_that_the_table_takes() {
+    let change = "ALTER TABLE t ALTER COLUMN v SET DATA TYPE INTEGER;";
+    for before in [
+        "CREATE TABLE t (v float8 NOT NULL);",
+        "CREATE TABLE t (id int PRIMARY KEY, v float8 CHECK (v > -1 AND v < 100));",
+        "CREATE TABLE t (id int PRIMARY KEY, kind text NOT NULL CHECK (kind IN ('a', 'b')), v float8);",
+        "CREATE TABLE t (id int PRIMARY KEY, a date NOT NULL, b date NOT NULL, v float8, CHECK (a < b));",
+        "CREATE DOMAIN code AS varchar(3) CHECK (VALUE ~ '^[0-9]+$'); CREATE TABLE t (id code PRIMARY KEY, v float8);",
+        "CREATE TABLE p (a int, b text, PRIMARY KEY (a, b)); CREATE TABLE t (id int PRIMARY KEY, a int NOT NULL, \
+         b text NOT NULL, v float8, FOREIGN KEY (a, b) REFERENCES p);",
+        "CREATE TABLE t (id int PRIMARY KEY, up int NOT NULL REFERENCES t (id), v float8);",
+        "CREATE TABLE g (id int PRIMARY KEY); CREATE TABLE p (id int PRIMARY KEY, g int NOT NULL UNIQUE REFERENCES g); \
+         CREATE TABLE t (id int PRIMARY KEY, p int NOT NULL REFERENCES p, q int NOT NULL REFERENCES p, v float8);",
+        "CREATE TYPE pair AS (a int, b text); CREATE TYPE e AS ENUM ('x', 'y y'); CREATE TABLE t (id bigint GENERATED \
+         ALWAYS AS IDENTITY PRIMARY KEY, two pair NOT NULL, es e[] NOT NULL, r int4range NOT NULL, j jsonb NOT NULL, b bytea \
+         NOT NULL, i inet NOT NULL, len int GENERATED ALWAYS AS (cardinality(es)) STORED, v float8);",
+        "CREATE TABLE t (a boolean NOT NULL, b varchar(1) NOT NULL, v float8, UNIQUE (a, b));",
+        "CREATE TABLE t (id int PRIMARY KEY, v float8 UNIQUE);",
+        "CREATE TABLE t (id int, day date, v float8, PRIMARY KEY (id, day)) PARTITION BY RANGE (day); \
+         CREATE TABLE t_all PARTITION OF t DEFAULT;",
+        "CREATE TABLE t (\"odd \"\"name\" text PRIMARY KEY, v float8); INSERT INTO t VALUES ('there', 3.5);",
+    ] {
+        let findings = found(before, change).await;
+        let finding = findings.iter().find(|finding| finding.rule == "lossy_type_change");
+        let finding = finding.unwrap_or_else(|| panic!("{before}\n{findings:#?}"));
+        assert!(finding.proof.iter().any(|line| line == "'1.75' becomes '2'"), "{before}\n{finding:#?}");
+    }
+}
+
+#[tokio::test]
+async fn where_no_row_can_be_made_it_is_said() {
+    let guarded = "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not today'; END $$; \
+                   CREATE TABLE t (id int PRIMARY KEY, v float8); \
+                   CREATE TRIGGER no BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION no();";
+    let told = async |sql: &str| {
+        let findings = found(guarded, sql).await;
+        let finding = findings.into_iter().find(|finding| finding.rule.contains("type_change")).unwrap();
+        (finding.severity, finding.proof.join("; "))
+    };
+    let (severity, proof) = told("ALTER TABLE t ALTER v TYPE integer USING round(v / 2)::integer;").await;
+    assert_eq!(severity, Severity::Refuse);
+    assert!(proof.contains("not tried with rows: no row of t could be made: P0001 not today"), "{proof}");
+    let (severity, _) = told("ALTER TABLE t ALTER v TYPE bigint;").await;
+    assert_eq!(severity, Severity::Refuse);
+}
+
+/// Both ends of a relation change their type, the way Prisma writes it.
+#[tokio::test]
+async fn keys_of_a_relation_can_change_together() {
+    let sql = "ALTER TABLE \"Post\" DROP CONSTRAINT \"Post_authorId_fkey\";\n\
+               ALTER TABLE \"User\" DROP CONSTRAINT \"User_pkey\",\nALTER COLUMN \"id\" SET DATA TYPE BIGINT,\n\
+               ADD CONSTRAINT \"User_pkey\" PRIMARY KEY (\"id\");\n\
+               ALTER TABLE \"Post\" ALTER COLUMN \"authorId\" SET DATA TYPE BIGINT;\n\
+               ALTER TABLE \"Post\" ADD CONSTRAINT \"Post_authorId_fkey\" FOREIGN KEY (\"authorId\") REFERENCES \"User\"(\"id\") \
+               ON DELETE RESTRICT ON UPDATE CASCADE;";
+    // All that is left to say is that it takes its time.
+    expect(sql, "warn add_foreign_key Post.Post_authorId_fkey", &["SHARE ROW EXCLUSIVE on Post"]).await;
+}

@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests run programs and read the environment as a user does")]
 
 mod catalog;
+mod changes;
 mod check;
 mod consent;
 mod corpus;
@@ -26,6 +27,7 @@ mod postgres_install;
 mod prisma;
 mod process;
 mod projects;
+mod release;
 mod replay;
 mod replay_order;
 mod style;

@@ -23,8 +23,9 @@ use tokio_postgres::Client;
 
 use self::places::Places;
 pub use self::{
+    data::carry,
     effect::Effect,
-    verdict::{Settled, Verdict},
+    verdict::{Basis, Settled, Standing, Verdict},
 };
 use crate::{
     catalog::{self, Catalog, CatalogError},

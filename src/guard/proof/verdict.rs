@@ -11,9 +11,20 @@ use crate::{
 /// Bytes of a statement that a finding quotes.
 const QUOTED: usize = 2_000;
 
+/// Whether a verdict was proved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It was.
+    Proved,
+    /// It could not be looked into: what the text tells stands.
+    Untried,
+}
+
 /// What was found out about an object.
 #[derive(Debug, Clone)]
 pub struct Verdict {
+    /// Whether it was proved.
+    pub standing: Standing,
     /// The rule's id.
     pub rule: &'static str,
     /// How bad it is.
@@ -43,6 +54,29 @@ pub struct Settled {
     pub at_most: Severity,
     /// What established it.
     pub proof: String,
+    /// How sure it is.
+    pub basis: Basis,
+}
+
+/// What something was proved by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Basis {
+    /// The catalogs before and after: there is no doubt.
+    Catalogs,
+    /// Rows that were tried: others may fare worse, so that what refused still warns.
+    Samples,
+}
+
+impl Settled {
+    /// How bad a finding of this severity is in the light of it.
+    #[must_use]
+    pub fn mitigated(&self, severity: Severity) -> Severity {
+        let floor = match self.basis {
+            Basis::Samples if severity == Severity::Refuse => Severity::Warn,
+            Basis::Samples | Basis::Catalogs => Severity::Info,
+        };
+        severity.min(self.at_most.max(floor))
+    }
 }
 
 impl Verdict {
@@ -50,7 +84,8 @@ impl Verdict {
     #[must_use]
     pub fn new(rule: &'static str, severity: Severity, (kind, object): (Kind, String)) -> Self {
         let (because, safer, proof) = (String::new(), None, Vec::new());
-        Self { rule, severity, kind, object, because, safer, proof, statement: None }
+        let standing = Standing::Proved;
+        Self { standing, rule, severity, kind, object, because, safer, proof, statement: None }
     }
 
     /// With a sentence about this case.
@@ -85,9 +120,6 @@ impl Verdict {
         let at = statement.map(|range| Lines::of(script.sql).position(script.sql, range.start));
         let safer = self.safer.or_else(|| rules::find(self.rule).map(|rule| rule.safer));
         Finding {
-            rule: self.rule,
-            severity: self.severity,
-            object: self.object.clone(),
             file: script.file.map(ToOwned::to_owned),
             line: at.map(|(line, _)| line),
             column: at.map(|(_, column)| column),
@@ -95,8 +127,7 @@ impl Verdict {
             why: self.why(),
             safer: safer.unwrap_or_default().to_owned(),
             proof: self.proof.clone(),
-            created_in: None,
-            allowed: None,
+            ..Finding::new(self.rule, self.severity, self.object.clone())
         }
     }
 }

@@ -26,6 +26,13 @@ pub(super) struct Plan {
     pub(super) refusals: Vec<Refusal>,
 }
 
+/// The conditions that values are being looked for, by table and name.
+#[derive(Debug, Default)]
+struct Attempts {
+    counts: BTreeMap<(Name, String), usize>,
+    last: Option<(Name, String)>,
+}
+
 impl Asker<'_> {
     /// Finds a row that gets through, and sets aside what none gets through.
     pub(super) async fn plan(&mut self) -> Result<Result<Plan, String>, Broken> {
@@ -76,7 +83,7 @@ impl Asker<'_> {
         fixed: &Values,
         units: &[Unit],
     ) -> Result<Result<Trial, String>, Broken> {
-        let mut attempts: BTreeMap<(Name, String), usize> = BTreeMap::new();
+        let mut attempts = Attempts::default();
         for _ in 0..MOST_ATTEMPTS {
             self.builder.begin();
             let rows = match self.builder.row(self.subject.name, fixed, Fill::Full) {
@@ -100,23 +107,25 @@ impl Asker<'_> {
     }
 
     /// Takes other values for the columns of a condition that refused a row; whether there are any left.
-    fn settle(
-        &mut self,
-        table: &Name,
-        refusal: &Refusal,
-        attempts: &mut BTreeMap<(Name, String), usize>,
-    ) -> bool {
-        let Some(constraint) = &refusal.constraint else { return false };
-        if refusal.sqlstate != "23514" {
-            return false;
-        }
+    fn settle(&mut self, table: &Name, refusal: &Refusal, attempts: &mut Attempts) -> bool {
+        let condition = match (&refusal.constraint, refusal.sqlstate.as_str()) {
+            (Some(constraint), "23514") => (table.clone(), constraint.clone()),
+            // The last value that was tried for a condition does not even fit its column.
+            _ if refusal.is_about_a_value() => match attempts.last.clone() {
+                Some(last) => last,
+                None => return false,
+            },
+            _ => return false,
+        };
+        attempts.last = Some(condition.clone());
+        let (table, constraint) = &condition;
         let mut candidates = self.builder.candidates(table, constraint);
         for (column, values) in &mut candidates {
             let column = self.catalog.tables.get(table).and_then(|table| table.column(column));
             let data_type = column.map(|column| column.data_type.clone()).unwrap_or_default();
             values.extend(boundaries(self.catalog, &data_type, &data_type));
         }
-        let attempt = attempts.entry((table.clone(), constraint.clone())).or_default();
+        let attempt = attempts.counts.entry(condition.clone()).or_default();
         let mut rest = *attempt;
         *attempt += 1;
         let mut values = Values::new();

@@ -3,7 +3,7 @@
 use super::{
     super::{
         places::Places,
-        verdict::{Settled, Verdict},
+        verdict::{Basis, Settled, Standing, Verdict},
     },
     ask::Reply,
     compare::{Fate, Losses},
@@ -18,6 +18,9 @@ use crate::{
 
 /// How many examples a proof holds of each kind.
 const EXAMPLES: usize = 4;
+
+/// How many values have to be kept before the others may be trusted to be.
+const ENOUGH: usize = 3;
 
 /// How much of a value is shown.
 const SHOWN: usize = 40;
@@ -108,12 +111,13 @@ impl About<'_> {
     /// That a suspicion is unfounded, or that it could not be looked into.
     fn settled(&self, reply: &Reply) -> Option<Settled> {
         let (rule, (_, object)) = self.of();
-        let of = |at_most, proof: String| Some(Settled { rule, object, at_most, proof });
+        let basis = Basis::Samples;
+        let of = |at_most, proof: String| Some(Settled { rule, object, at_most, proof, basis });
         match reply {
-            Reply::Values(fates) => of(
-                Severity::Info,
-                format!("tried with {} values on the temporary database: all kept", fates.len()),
-            ),
+            Reply::Values(fates) => {
+                let at_most = if self.are_enough(fates) { Severity::Info } else { Severity::Refuse };
+                of(at_most, format!("tried with {} values on the temporary database: all kept", fates.len()))
+            }
             Reply::Impossible => of(Severity::Info, "the table refuses such rows already".into()),
             // New writes are refused all the same.
             Reply::Satisfied => {
@@ -126,6 +130,13 @@ impl About<'_> {
             Reply::Unknown(why) => of(Severity::Refuse, format!("not tried with rows: {why}")),
             Reply::Fails(_) => None,
         }
+    }
+
+    /// Whether what holds for these values may be trusted to hold for others.
+    fn are_enough(&self, fates: &[Fate]) -> bool {
+        let Question::Type { from, .. } = self.question else { return true };
+        let has_few = from == "boolean" || from.ends_with('"');
+        has_few || fates.len() >= ENOUGH
     }
 
     /// A column of another type.
@@ -149,10 +160,11 @@ impl About<'_> {
         } else {
             ("type_change_may_fail", Severity::Warn)
         };
-        Verdict::new(rule, severity, self.of().1)
+        let verdict = Verdict::new(rule, severity, self.of().1)
             .because("What becomes of the values could not be tried.")
             .proved(format!("not tried with rows: {why}"))
-            .at(statement)
+            .at(statement);
+        Verdict { standing: Standing::Untried, ..verdict }
     }
 
     /// An enum whose labels are others: Prisma makes a new type and moves every column to it.

@@ -66,7 +66,7 @@ impl Judge<'_> {
         let has_moved = schema(&difference.object) != schema(to);
         let rule = match difference.kind {
             // With the table's name those of its columns change.
-            Kind::Column if difference.on.as_ref().is_some_and(|on| self.is_renamed(on)) => return None,
+            Kind::Column if own_name(&difference.object) == own_name(to) => return None,
             Kind::Column => "rename_column",
             Kind::Table | Kind::View | Kind::MaterializedView | Kind::Type | Kind::Domain if has_moved => {
                 "set_schema"
@@ -77,14 +77,6 @@ impl Judge<'_> {
         };
         let proof = format!("run on the temporary database: it is called {to} and holds what it held");
         self.of(rule, difference).map(|verdict| verdict.proved(proof))
-    }
-
-    fn is_renamed(self, table: &Name) -> bool {
-        self.effect.differences.iter().any(|difference| {
-            difference.kind == Kind::Table
-                && difference.object == table.to_string()
-                && matches!(difference.change, Change::Renamed { .. })
-        })
     }
 
     pub(super) fn changed(self, difference: &Difference, values: &Values<'_>) -> Option<Verdict> {
@@ -103,11 +95,8 @@ impl Judge<'_> {
         let proof =
             format!("run on the temporary database: {} {is} instead of {was}", values.property.words());
         let verdict = self.of(self.rule(difference, values)?, difference)?.proved(proof);
-        Some(match (difference.kind, values.property) {
-            // The name is there, and something stands behind it.
-            (Kind::Index, _) => {
-                Verdict { severity: Severity::Warn, ..verdict }.because("Another index has its name now.")
-            }
+        Some(match difference.kind {
+            Kind::Index => verdict.because("Another index has its name now."),
             _ => verdict,
         })
     }
@@ -117,6 +106,7 @@ impl Judge<'_> {
         Some(match (difference.kind, values.property) {
             (Kind::Column, Property::Default) if values.before.is_empty() => return None,
             (Kind::Column, Property::Default) if values.after.is_empty() => "drop_default",
+            (Kind::Column, Property::Default) if is_one_value(values.before, values.after) => return None,
             (Kind::Column, Property::Default) => "change_default",
             (Kind::Column, Property::Generated) if narrowed => "drop_expression",
             (Kind::Column, Property::Identity) if values.after.is_empty() => "drop_expression",
@@ -159,6 +149,33 @@ impl Judge<'_> {
     }
 }
 
+/// Whether two defaults are the same constant, written for another type.
+pub(super) fn is_one_value(before: &[String], after: &[String]) -> bool {
+    let constant = |text: &String| {
+        let text = text.split("::").next().unwrap_or_default();
+        let bare = text.trim_matches(|c| c == '(' || c == ')' || c == '\'').to_owned();
+        (!text.contains('(') || text.starts_with('(')).then_some(bare)
+    };
+    let (Some(before), Some(after)) = (before.first(), after.first()) else { return false };
+    constant(before).is_some() && constant(before) == constant(after)
+}
+
 fn written(values: &[String]) -> String {
     if values.is_empty() { "none".into() } else { values.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_default_is_its_value_and_not_how_it_is_written() {
+        let is_one = |one: &str, other: &str| is_one_value(&[one.to_owned()], &[other.to_owned()]);
+        assert!(is_one("0", "'0'::text"));
+        assert!(is_one("'-1'::integer", "(-1)"));
+        assert!(is_one("'x'::character varying", "'x'::text"));
+        assert!(!is_one("'approved'::text", "'active'::text"));
+        assert!(!is_one("now()", "now"));
+        assert!(!is_one("nextval('a'::regclass)", "nextval('b'::regclass)"));
+    }
 }

@@ -8,10 +8,10 @@ use std::collections::BTreeSet;
 
 use super::{
     places::Places,
-    verdict::{Settled, Verdict},
+    verdict::{Basis, Settled, Verdict},
 };
 use crate::{
-    catalog::{Catalog, Change, Difference, Kind, Matching, Object, compare},
+    catalog::{Catalog, Change, Difference, Kind, Matching, Object, Property, TypeShape, compare},
     finding::Severity,
     guard::name::Name,
 };
@@ -57,7 +57,8 @@ impl Effect {
                 rule,
                 object: old.name.clone(),
                 at_most: Severity::Warn,
-                proof: "run on the temporary database, it is there afterwards as it was before".into(),
+                proof: "run on the temporary database: it is there afterwards as it was before".into(),
+                basis: Basis::Catalogs,
             })
         };
         let holds_nothing = |old: &&Object| {
@@ -66,7 +67,49 @@ impl Effect {
                 Kind::Index | Kind::View | Kind::Constraint | Kind::Trigger | Kind::Policy | Kind::Rule
             )
         };
-        self.before.objects().iter().filter(holds_nothing).filter(is_back).filter_map(settled).collect()
+        let before = self.before.objects();
+        let mut all: Vec<_> =
+            before.iter().filter(holds_nothing).filter(is_back).filter_map(settled).collect();
+        all.extend(self.enums_with_all_their_labels());
+        all.extend(self.defaults_of_the_same_value());
+        all
+    }
+
+    /// Defaults that are written differently because the column has another type.
+    fn defaults_of_the_same_value(&self) -> impl Iterator<Item = Settled> {
+        self.differences.iter().filter_map(|difference| match &difference.change {
+            Change::Changed { property: Property::Default, before, after, .. }
+                if difference.kind == Kind::Column && changed::is_one_value(before, after) =>
+            {
+                Some(Settled {
+                    rule: "change_default",
+                    object: difference.object.clone(),
+                    at_most: Severity::Info,
+                    proof: "run on the temporary database: the default is the same value, of another type"
+                        .into(),
+                    basis: Basis::Catalogs,
+                })
+            }
+            _ => None,
+        })
+    }
+
+    /// Enums that were replaced by others under their names, which have all the labels that they had.
+    fn enums_with_all_their_labels(&self) -> impl Iterator<Item = Settled> {
+        self.before.types.iter().filter_map(|(name, old)| {
+            let new = self.after.types.get(name).filter(|new| new.id != old.id)?;
+            let (TypeShape::Enum { labels: old }, TypeShape::Enum { labels: new }) = (&old.shape, &new.shape)
+            else {
+                return None;
+            };
+            old.iter().all(|label| new.contains(label)).then(|| Settled {
+                rule: "remove_enum_value",
+                object: name.to_string(),
+                at_most: Severity::Info,
+                proof: "run on the temporary database: no label is gone".into(),
+                basis: Basis::Catalogs,
+            })
+        })
     }
 }
 
