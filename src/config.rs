@@ -35,6 +35,8 @@ pub struct ConfigFile {
     pub remote: Option<String>,
     /// The PostgreSQL major that the temporary server must have.
     pub postgres: Option<String>,
+    /// The schema that Prisma works in, `?schema=` in its URL.
+    pub database_schema: Option<String>,
     /// The Prisma CLI.
     pub prisma: Option<Utf8PathBuf>,
     /// Who the history is replayed as.
@@ -117,6 +119,8 @@ pub struct Project {
     pub remote: Option<String>,
     /// The PostgreSQL major that is required.
     pub postgres_major: Option<u32>,
+    /// The schema that Prisma works in, where the configuration names it.
+    pub database_schema: Option<String>,
     /// The Prisma CLI that the configuration names.
     pub prisma: Option<Utf8PathBuf>,
     /// Who the history is replayed as.
@@ -139,13 +143,36 @@ impl Project {
     /// # Errors
     /// Where the configuration cannot be read or understood, or nothing looks like a Prisma project.
     pub fn find(context: &Context) -> Result<Self, ConfigError> {
+        Self::find_with(context, |file| file)
+    }
+
+    /// The project that `context` stands in, or where there is none, what the configuration says without one: its
+    /// files are not there then.
+    ///
+    /// # Errors
+    /// Where the configuration cannot be read or understood.
+    pub fn around(context: &Context) -> Result<Self, ConfigError> {
+        match Self::find(context) {
+            Err(ConfigError::NoLayout { .. }) => Self::find_with(context, |file| ConfigFile {
+                schema: file.schema.or_else(|| Some("schema.prisma".into())),
+                ..file
+            }),
+            found => found,
+        }
+    }
+
+    fn find_with(
+        context: &Context,
+        completed: impl FnOnce(ConfigFile) -> ConfigFile,
+    ) -> Result<Self, ConfigError> {
         let (root, searched) = find_root(context)?;
         let path = config_path(context, &root);
         let (file, base) = match &path {
             Some(path) => (read(path)?, path.parent().unwrap_or(&root).to_owned()),
             None => (ConfigFile::default(), root.clone()),
         };
-        Self::resolve(root, &base, path.as_deref(), file).ok_or(ConfigError::NoLayout { searched })?
+        Self::resolve(root, &base, path.as_deref(), completed(file))
+            .ok_or(ConfigError::NoLayout { searched })?
     }
 
     fn resolve(
@@ -196,6 +223,7 @@ impl Project {
             base_branch: file.base_branch.or_else(|| is_litellm.then(|| LITELLM_BASE.to_owned())),
             remote: file.remote,
             postgres_major,
+            database_schema: file.database_schema.filter(|schema| !schema.is_empty()),
             prisma: file.prisma.map(|prisma| base.join(prisma)),
             replay_as: file.replay_as,
             guard: file.guard,

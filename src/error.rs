@@ -85,6 +85,9 @@ pub enum Error {
     /// Reading the catalog that a database should have.
     #[error(transparent)]
     Snapshot(#[from] crate::live::snapshot::SnapshotError),
+    /// Reading a release.
+    #[error(transparent)]
+    Release(#[from] crate::release::source::SourceError),
     /// Reading or writing a file; the text names it.
     #[error(transparent)]
     File(#[from] std::io::Error),
@@ -150,6 +153,7 @@ impl Error {
             Self::Database(error) => error.hint(),
             Self::Expected(error) => error.hint(),
             Self::Snapshot(error) => error.hint(),
+            Self::Release(error) => error.hint(),
             Self::Sync(_) | Self::History(_) | Self::Write(_) | Self::File(_) => None,
         }
         .map(|hint| redact(&hint))

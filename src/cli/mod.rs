@@ -4,11 +4,15 @@ pub mod check;
 pub mod ci;
 pub mod live;
 pub mod parse;
+pub mod release;
 
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{guard::consent::Allowance, history::name::MigrationName};
+use crate::{
+    guard::{consent::Allowance, renames::Rename},
+    history::name::MigrationName,
+};
 
 /// Generates and checks Prisma migrations for PostgreSQL.
 ///
@@ -46,6 +50,8 @@ pub enum Command {
     Restamp(check::BaseArgs),
     /// Make the copies of schema.prisma equal to the source
     Sync(SyncArgs),
+    /// Say what a release would do to a database that runs the previous one
+    ReleaseCheck(release::ReleaseArgs),
     /// Say where a database stands: applied, pending, failed, edited, unknown migrations
     Status(live::StatusArgs),
     /// Say whether code with these migrations may serve on a database: for probes and start-up checks
@@ -69,6 +75,7 @@ impl Command {
             Self::Check(_) => "check",
             Self::Restamp(_) => "restamp",
             Self::Sync(_) => "sync",
+            Self::ReleaseCheck(_) => "release-check",
             Self::Status(_) => "status",
             Self::Ready(_) => "ready",
             Self::Snapshot(_) => "snapshot",
@@ -106,6 +113,12 @@ pub struct GenerateArgs {
     /// Why it is let through: written into the file with what is allowed
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
+    /// A column or table that got another name, such as User.name=fullName or User=Person; may be given again
+    #[arg(long, value_name = "OLD=NEW")]
+    pub rename: Vec<Rename>,
+    /// Ask Prisma once more whether the migration does its job, even where that is for certain
+    #[arg(long)]
+    pub verify: bool,
     /// Print the SQL on standard output and write nothing; every gate still holds
     #[arg(long)]
     pub dry_run: bool,
@@ -226,6 +239,8 @@ pub enum Format {
     Github,
     /// For code scanning: SARIF 2.1.0
     Sarif,
+    /// For release notes and other pages
+    Markdown,
 }
 
 /// When to use colour.

@@ -2,7 +2,10 @@
 
 use std::cell::RefCell;
 
-use super::job::{Job, Stop, freshness_request};
+use super::{
+    job::{Job, Stop, freshness_request},
+    workbench::Workbench,
+};
 use clap::ValueEnum;
 
 use crate::{
@@ -278,10 +281,10 @@ impl Check<'_> {
     async fn replay(&self, history: &History, old: usize) -> Result<Replayed, Stop> {
         let (old, added) = history.migrations.split_at(old);
         let old = History { directory: history.directory.clone(), migrations: old.to_vec() };
-        let (server, prisma) = self.job.prepared(&old).await?;
-        let (proofs, database) = self.job.prove(&server, added).await?;
-        let missing = self.job.diff((&server, &database), &prisma).await?;
-        server.stop().await?;
+        let bench = Workbench::set_up(&self.job, &old).await?;
+        let proofs = bench.prove(added).await?;
+        let missing = bench.left_after(&proofs).await?;
+        bench.stop().await?;
         let names = added.iter().map(|migration| migration.name.clone());
         Ok(Replayed { missing, proofs: names.zip(proofs).collect() })
     }
@@ -305,20 +308,14 @@ impl Check<'_> {
     fn schema_not_reproduced(&self, sql: String) -> Finding {
         let schema = &self.job.project.schema;
         Finding {
-            rule: "migration_missing",
-            severity: Severity::Refuse,
-            object: schema.to_string(),
             file: Some(schema.clone()),
-            line: None,
-            column: None,
             statement: sql,
             why: "the history does not make what the schema says: code that is generated from it would ask for what no \
                   database has"
                 .into(),
             safer: "`run-migration NAME` writes the migration that is missing, after this branch is up to date".into(),
             proof: vec!["the whole history was replayed on a temporary PostgreSQL and compared by Prisma".into()],
-            created_in: None,
-            allowed: None,
+            ..Finding::new("migration_missing", Severity::Refuse, schema.to_string())
         }
     }
 

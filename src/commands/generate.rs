@@ -5,12 +5,14 @@ use crate::{
     config::Project,
     context::Context,
     error::Error,
+    external,
     finding::Finding,
     freshness,
     guard::{
         self,
         consent::{self, Consents},
         proof::Proof,
+        renames,
         waiver::Waivers,
     },
     history::{
@@ -18,14 +20,14 @@ use crate::{
         name::{MigrationName, directory_name},
     },
     outcome::Outcome,
-    postgres::Server,
     report::{self, Report},
     style,
 };
 
 use super::{
     consent::{given, without_reason},
-    job::{DATABASE, Job, Stop, freshness_request, in_order},
+    job::{Job, Stop, freshness_request, in_order},
+    workbench::Workbench,
 };
 
 /// Runs the main job.
@@ -86,24 +88,48 @@ impl Generate<'_> {
     async fn difference(&self) -> Result<Option<Difference>, Stop> {
         self.job.copies().await?;
         let history = self.job.history()?;
-        let (server, prisma) = self.job.prepared(&history).await?;
-        let Some(sql) = self.job.diff((&server, DATABASE), &prisma).await? else {
-            server.stop().await?;
-            return Ok(None);
+        let bench = Workbench::set_up(&self.job, &history).await?;
+        let renames = renames::sql(&self.args.rename, &bench.catalog)?;
+        let sql = match bench.missing(&renames).await? {
+            None if renames.is_empty() => {
+                bench.stop().await?;
+                return Ok(None);
+            }
+            None => format!("{renames}\n"),
+            Some(sql) if renames.is_empty() => sql,
+            Some(sql) => format!("{renames}\n\n{sql}"),
         };
-        let files = self.styled(&sql, &server).await?;
+        let files = self.styled(&sql, &bench).await?;
         let migrations = self.plan(files, &history)?;
-        let (proofs, _) = self.job.prove(&server, &migrations).await?;
-        server.stop().await?;
+        let proofs = bench.prove(&migrations).await?;
+        self.converges(&bench, &sql, (&migrations, &proofs)).await?;
+        bench.stop().await?;
         Ok(Some(Difference { history, migrations, proofs }))
     }
 
+    /// Checks that the migrations do their job, where that is not for certain: where their text is not Prisma's own,
+    /// or a person asks for it.
+    async fn converges(
+        &self,
+        bench: &Workbench<'_>,
+        sql: &str,
+        (migrations, proofs): (&[Migration], &[Proof]),
+    ) -> Result<(), Stop> {
+        let is_prismas = self.args.rename.is_empty();
+        let as_it_was = matches!(migrations, [only] if only.sql == sql);
+        match (self.args.verify, is_prismas, as_it_was) {
+            (true, ..) | (_, false, _) => bench.converges(proofs, None).await,
+            (false, true, true) => Ok(()),
+            (false, true, false) => bench.converges(proofs, Some(sql)).await,
+        }
+    }
+
     /// Prisma's script in the project's style.
-    async fn styled(&self, sql: &str, server: &Server) -> Result<Vec<String>, Stop> {
+    async fn styled(&self, sql: &str, bench: &Workbench<'_>) -> Result<Vec<String>, Stop> {
         let mut style = self.job.project.sql.clone();
         style.idempotent = self.args.idempotent.unwrap_or(style.idempotent);
         let partitioned = match style.concurrent_indexes {
-            true => self.job.partitioned_tables(server).await?,
+            true => bench.partitioned_tables().await?,
             false => Vec::new(),
         };
         let styled = style::apply(sql, &style, &partitioned)?;
@@ -144,7 +170,12 @@ impl Generate<'_> {
             let script = guard::Script { file, sql: &migration.sql };
             // Prisma wrote this text: a waiver in it would be nobody's.
             let terms = guard::Terms { waivers: &Waivers::Ignored, proof: proofs.get(at) };
-            findings.extend(guard::inspect(&script, &origin, terms)?);
+            let mut found = guard::inspect(&script, &origin, terms)?;
+            if let Some(Proof { effect, .. }) = proofs.get(at) {
+                renames::advise(&mut found, effect);
+                external::advise(&mut found, &effect.before);
+            }
+            findings.extend(found);
         }
         consent::apply(&mut findings, &self.consents)
             .map_err(|unmatched| Error::Usage(unmatched.to_string()))?;

@@ -2,8 +2,6 @@
 
 use std::cell::RefCell;
 
-use camino::Utf8Path;
-
 use crate::{
     cli::check::BaseArgs,
     config::Project,
@@ -12,18 +10,13 @@ use crate::{
     finding::Finding,
     freshness,
     git::{CommitId, Git, NameError},
-    guard::name::Name,
-    guard::proof::{self, Proof},
-    history::{self, History, Migration, compare::Shipped, order::differing_pair, replay},
+    history::{self, History, compare::Shipped, order::differing_pair, replay},
     outcome::Outcome,
     postgres::{self, Role, Server, Wanted},
     prisma::{self, Toolchain, Wanting},
     report::{Report, Tool, progress::Stage},
     schema_files::Copies,
 };
-
-/// The database that the history is replayed into.
-pub(super) const DATABASE: &str = "history";
 
 /// What ends the story before its end.
 pub(super) enum Stop {
@@ -133,8 +126,7 @@ impl<'a> Job<'a> {
     pub(super) async fn postgres(&self, history: &History) -> Result<Server, Stop> {
         let stage = self.context.progress.stage("postgres");
         stage.doing("looking for PostgreSQL");
-        let (extensions, roles) = history::needs::of(history)?;
-        let wanted = Wanted { major: self.project.postgres_major, extensions, roles };
+        let wanted = self.wanted(history)?;
         let (server, tool) = postgres::serve(self.context, &wanted, &stage).await?;
         let made = server.create_roles(&wanted.roles).await?;
         self.took_part(stage, vec![tool]);
@@ -144,32 +136,20 @@ impl<'a> Job<'a> {
         Ok(server)
     }
 
-    /// Applies the history to an empty database.
-    pub(super) async fn replay(&self, server: &Server, history: &History) -> Result<(), Stop> {
-        let stage = self.context.progress.stage("replay");
-        self.warn_of_the_order(history);
-        server.create_database(DATABASE, self.role()).await?;
-        stage.steps(history.migrations.len());
-        replay::replay(history, self.target(server, DATABASE), |migration| stage.step(&migration.name))
-            .await?;
-        self.done(stage.done(&format!("{} migrations applied", history.migrations.len())));
-        Ok(())
-    }
-
-    /// The tables of the replayed history that are split into partitions.
-    pub(super) async fn partitioned_tables(&self, server: &Server) -> Result<Vec<Name>, Error> {
-        let client = server.connect(DATABASE, self.role()).await?;
-        let question = "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-                        WHERE c.relkind = 'p'";
-        let rows = client.query(question, &[]).await.map_err(|source| postgres::Error::Query {
-            what: "list its partitioned tables".into(),
-            source,
-        })?;
-        Ok(rows.iter().map(|row| Name::from_parts(&[row.get(0), row.get(1)])).collect())
+    /// What the project and its history want of a server.
+    fn wanted(&self, history: &History) -> Result<Wanted, Error> {
+        let (extensions, roles) = history::needs::of(history)?;
+        let Project { database_schema, schema, postgres_major, .. } = self.project;
+        let schema = database_schema.clone().or_else(|| {
+            let (named, place) = prisma::database_schema(schema, &self.context.environment)?;
+            self.note(&format!("The history is replayed in the schema {named}, which {place} names"));
+            Some(named)
+        });
+        Ok(Wanted { major: *postgres_major, extensions, roles, schema })
     }
 
     /// The majors of Prisma do not all apply migrations in the same order.
-    fn warn_of_the_order(&self, history: &History) {
+    pub(super) fn warn_of_the_order(&self, history: &History) {
         let names = history.migrations.iter().map(|migration| migration.name.as_str());
         if let Some((one, other)) = differing_pair(names) {
             self.note(&format!(
@@ -188,67 +168,6 @@ impl<'a> Job<'a> {
             now: self.context.now,
             limit: self.context.settings.step_timeout(),
         }
-    }
-
-    /// Proves on clones what `migrations` do to the database that the history was replayed into, one after the other.
-    /// Gives the proofs, and the database that has them all.
-    pub(super) async fn prove(
-        &self,
-        server: &Server,
-        migrations: &[Migration],
-    ) -> Result<(Vec<Proof>, String), Stop> {
-        let mut database = DATABASE.to_owned();
-        let mut proofs = Vec::new();
-        for migration in migrations {
-            let target = self.target(server, &database);
-            let before = proof::before(target).await?;
-            let proof = proof::prove(migration, before, target).await?;
-            database.clone_from(&proof.database);
-            self.report.borrow_mut().timings.extend(proof.timings.iter().copied());
-            proofs.push(proof);
-        }
-        Ok((proofs, database))
-    }
-
-    /// Finds Prisma.
-    pub(super) async fn prisma(&self) -> Result<Toolchain, Stop> {
-        Ok(locate_prisma(self.context, self.project, Wanting::Install).await?)
-    }
-
-    /// The server with the history in it, and Prisma: neither waits for the other.
-    pub(super) async fn prepared(&self, history: &History) -> Result<(Server, Toolchain), Stop> {
-        let server = async {
-            let server = self.postgres(history).await?;
-            self.replay(&server, history).await?;
-            Ok(server)
-        };
-        tokio::try_join!(server, self.prisma())
-    }
-
-    /// Asks Prisma what the schema has and the database lacks.
-    pub(super) async fn diff(
-        &self,
-        (server, database): (&Server, &str),
-        toolchain: &Toolchain,
-    ) -> Result<Option<String>, Stop> {
-        let Context { processes, settings, .. } = self.context;
-        let stage = self.context.progress.stage("diff");
-        stage.doing("prisma migrate diff");
-        // Below the server's directory, what a killed machine leaves is swept with it.
-        let work = processes.temporary_directory(server.socket_directory(), "prisma-")?;
-        let question = prisma::DiffRequest {
-            database_url: &server.prisma_url(database, self.role()),
-            schema: &self.project.schema,
-            work_dir: Utf8Path::from_path(work.path()).unwrap_or(server.socket_directory()),
-            timeout: settings.step_timeout(),
-        };
-        let diff = prisma::diff(processes, toolchain, &question).await?;
-        toolchain.notes().iter().for_each(|note| self.note(note));
-        self.took_part(stage, toolchain.tools());
-        Ok(match diff {
-            prisma::Diff::Empty => None,
-            prisma::Diff::Script(sql) => Some(sql),
-        })
     }
 
     pub(super) fn refuse_damage(&self, findings: Vec<Finding>) -> Result<(), Stop> {

@@ -8,11 +8,13 @@ mod generate;
 mod job;
 mod lint;
 mod ready;
+mod release_check;
 mod restamp;
 mod snapshot;
 mod status;
 mod subject;
 mod sync;
+mod workbench;
 
 use crate::{
     cli::{Command, parse::Typed},
@@ -52,6 +54,7 @@ async fn run(context: &Context, command: &Command) -> Result<Report, Error> {
         Command::Check(args) => check::run(context, args).await,
         Command::Restamp(args) => restamp::run(context, args).await,
         Command::Sync(args) => sync::run(context, args).await,
+        Command::ReleaseCheck(args) => release_check::run(context, args).await,
         Command::Status(args) => status::run(context, args).await,
         Command::Ready(args) => ready::run(context, args).await,
         Command::Snapshot(args) => snapshot::run(context, args).await,

@@ -32,7 +32,10 @@ fn declares(schema: &str, columns: &[&str]) -> bool {
     schema.lines().any(|line| {
         let words: Vec<_> = line.split_whitespace().collect();
         match words.first() {
-            Some(&"model") => in_model = words.get(1).is_some_and(|name| name.trim_end_matches('{') == MODEL),
+            // A field can be called `model` too; only the head of a model opens a brace.
+            Some(&"model") if line.trim_end().ends_with('{') => {
+                in_model = words.get(1).is_some_and(|name| name.trim_end_matches('{') == MODEL);
+            }
             Some(&"}") => in_model = false,
             _ => {}
         }
@@ -47,7 +50,7 @@ mod tests {
     #[test]
     fn only_what_the_schema_declares_is_made() {
         let schema = "model Other {\n  @@index([litellm_call_id])\n}\nmodel LiteLLM_SpendLogs {\n  id String @id\n  \
-                      @@index([api_key, startTime])\n  @@index([startTime])\n}\n";
+                      model String\n  @@index([api_key, startTime])\n  @@index([startTime])\n}\n";
         assert_eq!(
             request_log_indexes(schema).unwrap().sql(),
             "CREATE INDEX IF NOT EXISTS \"LiteLLM_SpendLogs_api_key_startTime_idx\" ON \"LiteLLM_SpendLogs\" \

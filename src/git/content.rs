@@ -35,12 +35,25 @@ impl Git {
         commit: &CommitId,
         path: &Utf8Path,
     ) -> Result<BTreeMap<Utf8PathBuf, Stored>, Error> {
+        self.files_where(commit, path, |_| true).await
+    }
+
+    /// Those of the files at or below `path` as `commit` has them whose paths are `wanted`. The others are not read.
+    ///
+    /// # Errors
+    /// Where the commit cannot be read.
+    pub async fn files_where(
+        &self,
+        commit: &CommitId,
+        path: &Utf8Path,
+        wanted: impl Fn(&Utf8Path) -> bool,
+    ) -> Result<BTreeMap<Utf8PathBuf, Stored>, Error> {
         let listing = self.ask(["ls-tree", "-r", "-z", commit.as_str(), "--", path.as_str()]).await?;
         // `<mode> <type> <id>\t<path>`
         self.read(listing.split_terminator('\0').filter_map(|entry| {
             let (head, path) = entry.split_once('\t')?;
             let mut head = head.split(' ');
-            Some((head.next()?, head.nth(1)?, path))
+            Some((head.next()?, head.nth(1)?, path)).filter(|_| wanted(path.into()))
         }))
         .await
     }

@@ -51,20 +51,7 @@ pub fn name_not_utf8(name: &str) -> Finding {
 }
 
 fn damage(rule: &'static str, name: &str, path: &Utf8Path) -> Finding {
-    Finding {
-        rule,
-        severity: Severity::Refuse,
-        object: name.to_owned(),
-        file: Some(path.to_owned()),
-        line: None,
-        column: None,
-        statement: String::new(),
-        why: String::new(),
-        safer: String::new(),
-        proof: Vec::new(),
-        created_in: None,
-        allowed: None,
-    }
+    Finding { file: Some(path.to_owned()), ..Finding::new(rule, Severity::Refuse, name) }
 }
 
 /// What can be wrong with a history as a whole: names that some file systems take for one, migrations with nothing
@@ -73,11 +60,21 @@ fn damage(rule: &'static str, name: &str, path: &Utf8Path) -> Finding {
 /// # Errors
 /// Where the lock file is there and cannot be read.
 pub fn inspect(history: &History) -> std::io::Result<Vec<Finding>> {
+    match fs_err::read(history.directory.join(LOCK_FILE)) {
+        Ok(lock) => Ok(inspect_with(history, Some(&lock))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(inspect_with(history, None)),
+        Err(error) => Err(error),
+    }
+}
+
+/// The same for a history that is not on the disk; `lock` is what its lock file holds.
+#[must_use]
+pub fn inspect_with(history: &History, lock: Option<&[u8]>) -> Vec<Finding> {
     let mut findings = collisions(history);
     let blank = |migration: &&Migration| is_blank(migration.sql.as_bytes());
     findings.extend(history.migrations.iter().filter(blank).map(empty));
-    findings.extend(lock(history)?);
-    Ok(findings)
+    findings.extend(self::lock(history, lock));
+    findings
 }
 
 fn collisions(history: &History) -> Vec<Finding> {
@@ -108,29 +105,25 @@ fn empty(migration: &Migration) -> Finding {
     }
 }
 
-fn lock(history: &History) -> std::io::Result<Option<Finding>> {
+fn lock(history: &History, lock: Option<&[u8]>) -> Option<Finding> {
     if history.migrations.is_empty() {
-        return Ok(None);
+        return None;
     }
-    let path = history.directory.join(LOCK_FILE);
-    let why = match fs_err::read_to_string(&path) {
-        Ok(text) => match toml::from_str::<LockFile>(&text) {
-            Ok(LockFile { provider }) if provider == "postgresql" => return Ok(None),
-            Ok(LockFile { provider }) => {
-                format!("it is for {provider:?}: Prisma refuses to apply the history (P3019)")
-            }
-            Err(error) => format!("it is no lock file of Prisma's: {}", error.message()),
-        },
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+    let why = match lock.map(toml::from_slice::<LockFile>) {
+        Some(Ok(LockFile { provider })) if provider == "postgresql" => return None,
+        Some(Ok(LockFile { provider })) => {
+            format!("it is for {provider:?}: Prisma refuses to apply the history (P3019)")
+        }
+        Some(Err(error)) => format!("it is no lock file of Prisma's: {}", error.message()),
+        None => {
             "there is none: Prisma writes it with the first migration, and it belongs into git".to_owned()
         }
-        Err(error) => return Err(error),
     };
-    Ok(Some(Finding {
+    Some(Finding {
         why,
         safer: "write `provider = \"postgresql\"` into it and commit it".into(),
-        ..damage("migration_lock", LOCK_FILE, &path)
-    }))
+        ..damage("migration_lock", LOCK_FILE, &history.directory.join(LOCK_FILE))
+    })
 }
 
 #[derive(serde::Deserialize)]

@@ -4,26 +4,65 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::archive::{self, ArchiveError, File};
-use crate::history::{
-    FILE_NAME, History, integrity,
-    load::{Loaded, from_bytes},
+use super::{
+    archive::{self, ArchiveError, File, Format},
+    identity::Identity,
+};
+use crate::{
+    git::CommitId,
+    guard::consent::shell_quote,
+    history::{
+        FILE_NAME, History, LOCK_FILE,
+        compare::Shipped,
+        integrity,
+        load::{Loaded, from_bytes},
+    },
 };
 
-/// The schema's file.
+/// The schema's file, where it is one.
 const SCHEMA: &str = "schema.prisma";
 
 /// A release that was read.
 #[derive(Debug)]
 pub struct Package {
-    /// The file that it is.
+    /// What it is called in messages: the path, ref or requirement as it was named.
+    pub label: String,
+    /// What the paths within it are joined to, to name a file of it.
     pub path: Utf8PathBuf,
+    /// What it comes as.
+    pub kind: Kind,
     /// Everything in it, by path; only what the database may know was read.
     pub files: Vec<File>,
-    /// Where in it the migrations are.
-    pub migrations: Utf8PathBuf,
-    /// Where in it the schema is, if there is one.
+    /// The symbolic links in it, by path. Nobody followed them.
+    pub links: Vec<Utf8PathBuf>,
+    /// Where in it the migrations are, if there are any.
+    pub migrations: Option<Utf8PathBuf>,
+    /// Where in it the schema is, if there is one: a file, or a folder of them.
     pub schema: Option<Utf8PathBuf>,
+    /// Its name and version.
+    pub identity: Identity,
+}
+
+/// What a release comes as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// A zip archive that is installed as it is.
+    Wheel,
+    /// A source distribution.
+    Sdist,
+    /// Files on the disk.
+    Directory,
+    /// A commit of a git repository.
+    Commit(CommitId),
+}
+
+/// Where in a package the migrations and the schema are, as far as somebody said so.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Places<'a> {
+    /// The directory of the migrations, or the end of its path.
+    pub migrations: Option<&'a Utf8Path>,
+    /// The schema, or the end of its path.
+    pub schema: Option<&'a Utf8Path>,
 }
 
 /// The package has no migrations, or nobody can say which.
@@ -43,67 +82,191 @@ pub enum PackageError {
         /// The candidates.
         places: Vec<Utf8PathBuf>,
     },
+    /// What was named is not there, or there several times.
+    #[error("{package}: {wanted} is not one place in it{}", could_be(places))]
+    Named {
+        /// The package.
+        package: Utf8PathBuf,
+        /// What was named.
+        wanted: Utf8PathBuf,
+        /// What could have been named.
+        places: Vec<Utf8PathBuf>,
+    },
+}
+
+impl PackageError {
+    /// What to do next.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Ambiguous { .. } => {
+                Some("say which with --migrations PATH, a path within the package".into())
+            }
+            Self::NoMigrations(_) => Some(
+                "where the package is built from a repository, its migrations were left out: look at what its build \
+                 includes"
+                    .into(),
+            ),
+            Self::Archive(_) | Self::Named { .. } => None,
+        }
+    }
 }
 
 fn list(places: &[Utf8PathBuf]) -> String {
     places.iter().map(|place| place.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-/// Reads a wheel.
+fn could_be(places: &[Utf8PathBuf]) -> String {
+    if places.is_empty() { String::new() } else { format!("; there are: {}", list(places)) }
+}
+
+/// Whether a file of a package is one that is read.
+pub(super) fn is_wanted(path: &Utf8Path) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    matches!(name, FILE_NAME | LOCK_FILE | "METADATA" | "PKG-INFO" | "pyproject.toml")
+        || path.extension() == Some("prisma")
+}
+
+/// Reads a wheel that must have migrations.
 ///
 /// # Errors
 /// Where it is damaged or dangerous, or it is not clear where its migrations are.
 pub fn read_wheel(path: &Utf8Path) -> Result<Package, PackageError> {
-    let files = archive::read_zip(path, |file| matches!(file.file_name(), Some(FILE_NAME | SCHEMA)))?;
-    let migrations = find_migrations(path, &files)?;
-    let schema = find_schema(&migrations, &files);
-    Ok(Package { path: path.to_owned(), files, migrations, schema })
+    let package = read_archive(path, Format::Zip, Places::default())?;
+    match package.migrations {
+        Some(_) => Ok(package),
+        None => Err(PackageError::NoMigrations(path.to_owned())),
+    }
 }
 
-/// The directory whose subdirectories hold the migrations.
-fn find_migrations(package: &Utf8Path, files: &[File]) -> Result<Utf8PathBuf, PackageError> {
-    let homes: BTreeSet<&Utf8Path> = files
-        .iter()
-        .filter(|file| file.path.file_name() == Some(FILE_NAME))
-        .filter_map(|file| file.path.parent()?.parent())
-        .collect();
-    let mut homes = homes.into_iter();
-    match (homes.next(), homes.next()) {
-        (Some(home), None) => Ok(home.to_owned()),
-        (None, _) => Err(PackageError::NoMigrations(package.to_owned())),
-        (Some(first), Some(second)) => {
-            let places = [first, second].into_iter().chain(homes).map(ToOwned::to_owned).collect();
-            Err(PackageError::Ambiguous { package: package.to_owned(), places })
+/// Reads an archive.
+///
+/// # Errors
+/// Where it is damaged or dangerous, or it is not clear where its migrations are.
+pub fn read_archive(path: &Utf8Path, format: Format, places: Places<'_>) -> Result<Package, PackageError> {
+    let files = archive::read(path, format, is_wanted)?;
+    let kind = if path.extension() == Some("whl") { Kind::Wheel } else { Kind::Sdist };
+    Raw { label: path.to_string(), path: path.to_owned(), kind, files, links: Vec::new() }.package(places)
+}
+
+/// A package before anybody has looked for anything in it.
+#[derive(Debug)]
+pub(super) struct Raw {
+    pub(super) label: String,
+    pub(super) path: Utf8PathBuf,
+    pub(super) kind: Kind,
+    pub(super) files: Vec<File>,
+    pub(super) links: Vec<Utf8PathBuf>,
+}
+
+impl Raw {
+    /// Finds out where things are.
+    pub(super) fn package(self, places: Places<'_>) -> Result<Package, PackageError> {
+        let migrations = self.find_migrations(places.migrations)?;
+        let schema = self.find_schema(places.schema, migrations.as_deref())?;
+        let identity = Identity::find(&self.path, &self.files, migrations.as_deref());
+        let Self { label, path, kind, files, links } = self;
+        Ok(Package { label, path, kind, files, links, migrations, schema, identity })
+    }
+
+    /// The directory whose subdirectories hold the migrations.
+    fn find_migrations(&self, wanted: Option<&Utf8Path>) -> Result<Option<Utf8PathBuf>, PackageError> {
+        let homes: BTreeSet<&Utf8Path> = self
+            .files
+            .iter()
+            .filter(|file| file.path.file_name() == Some(FILE_NAME))
+            .filter_map(|file| file.path.parent()?.parent())
+            .collect();
+        if let Some(wanted) = wanted {
+            return self.named(wanted, homes).map(Some);
+        }
+        let mut homes = homes.into_iter();
+        match (homes.next(), homes.next()) {
+            (home, None) => Ok(home.map(Utf8Path::to_owned)),
+            (first, second) => {
+                let places = first.into_iter().chain(second).chain(homes).map(Utf8Path::to_owned).collect();
+                Err(PackageError::Ambiguous { package: self.path.clone(), places })
+            }
+        }
+    }
+
+    /// The schema beside the migrations, else the only one that there is, else the folder of schemas around the
+    /// migrations.
+    fn find_schema(
+        &self,
+        wanted: Option<&Utf8Path>,
+        migrations: Option<&Utf8Path>,
+    ) -> Result<Option<Utf8PathBuf>, PackageError> {
+        let parts = || {
+            self.files
+                .iter()
+                .map(|file| file.path.as_path())
+                .filter(|path| path.extension() == Some("prisma"))
+        };
+        if let Some(wanted) = wanted {
+            let folders = parts().filter_map(Utf8Path::parent);
+            return self.named(wanted, parts().chain(folders).collect()).map(Some);
+        }
+        let schemas: Vec<_> = parts().filter(|path| path.file_name() == Some(SCHEMA)).collect();
+        let around = migrations.and_then(Utf8Path::parent);
+        let beside = schemas.iter().find(|path| path.parent() == around);
+        Ok(match (beside, schemas.as_slice()) {
+            (Some(beside), _) => Some((*beside).to_owned()),
+            (None, [only]) => Some((*only).to_owned()),
+            (None, []) => {
+                around.filter(|around| parts().any(|path| path.starts_with(around))).map(Utf8Path::to_owned)
+            }
+            _ => None,
+        })
+    }
+
+    fn named(&self, wanted: &Utf8Path, places: BTreeSet<&Utf8Path>) -> Result<Utf8PathBuf, PackageError> {
+        let exact = places.contains(wanted).then_some(wanted);
+        let mut ends = places.iter().filter(|place| place.ends_with(wanted));
+        match (exact, ends.next(), ends.next()) {
+            (Some(exact), _, _) => Ok(exact.to_owned()),
+            (None, Some(only), None) => Ok((*only).to_owned()),
+            _ => Err(PackageError::Named {
+                package: self.path.clone(),
+                wanted: wanted.to_owned(),
+                places: places.into_iter().map(Utf8Path::to_owned).collect(),
+            }),
         }
     }
 }
 
-/// The schema beside the migrations, else the only one that there is.
-fn find_schema(migrations: &Utf8Path, files: &[File]) -> Option<Utf8PathBuf> {
-    let schemas: Vec<_> =
-        files.iter().map(|file| &file.path).filter(|path| path.file_name() == Some(SCHEMA)).collect();
-    let beside = schemas.iter().find(|path| path.parent() == migrations.parent());
-    match (beside, schemas.as_slice()) {
-        (Some(beside), _) => Some((*beside).clone()),
-        (None, [only]) => Some((*only).clone()),
-        _ => None,
-    }
-}
-
 impl Package {
-    /// The text of the schema, if there is one.
+    /// The files of the schema with their texts, by their paths in the schema's folder; none where there is no
+    /// schema.
     #[must_use]
-    pub fn schema_bytes(&self) -> Option<&[u8]> {
-        let path = self.schema.as_ref()?;
-        self.files.iter().find(|file| &file.path == path)?.bytes.as_deref()
+    pub fn schema_files(&self) -> Vec<(&Utf8Path, &[u8])> {
+        let Some(schema) = &self.schema else { return Vec::new() };
+        let folder = match self.files.iter().any(|file| &file.path == schema) {
+            true => schema.parent().unwrap_or(schema),
+            false => schema,
+        };
+        self.files
+            .iter()
+            .filter(|file| file.path.starts_with(schema) && file.path.extension() == Some("prisma"))
+            .filter_map(|file| Some((file.path.strip_prefix(folder).ok()?, file.bytes.as_deref()?)))
+            .collect()
     }
 
-    /// Its history, as if its directory had been read; paths are the package's with those inside of it.
+    /// The bytes of every `migration.sql` by its directory's name, readable as text or not.
     #[must_use]
-    pub fn history(&self) -> Loaded {
+    pub fn shipped(&self) -> Shipped {
+        self.directories()
+            .into_iter()
+            .filter_map(|(name, sql)| Some((name.to_owned(), sql?.to_vec())))
+            .collect()
+    }
+
+    /// The directories of the migrations, each with what its `migration.sql` holds.
+    fn directories(&self) -> BTreeMap<&str, Option<&[u8]>> {
         let mut directories: BTreeMap<&str, Option<&[u8]>> = BTreeMap::new();
+        let Some(migrations) = &self.migrations else { return directories };
         for file in &self.files {
-            let Ok(inside) = file.path.strip_prefix(&self.migrations) else { continue };
+            let Ok(inside) = file.path.strip_prefix(migrations) else { continue };
             let mut parts = inside.components().map(|part| part.as_str());
             if let (Some(name), Some(rest)) = (parts.next(), parts.next())
                 && !name.starts_with('.')
@@ -114,13 +277,52 @@ impl Package {
                 }
             }
         }
-        let directory = self.path.join(&self.migrations);
+        directories
+    }
+
+    /// The directory of the migrations, as files of it are named.
+    #[must_use]
+    pub fn directory(&self) -> Utf8PathBuf {
+        self.path.join(self.migrations.as_deref().unwrap_or("migrations".into()))
+    }
+
+    /// How a person gets the text of the migration `name` out of the package.
+    #[must_use]
+    pub fn show(&self, name: &str) -> String {
+        let file = self.migrations.as_deref().unwrap_or("migrations".into()).join(name).join(FILE_NAME);
+        let (package, file) = (shell_quote(self.path.as_str()), shell_quote(file.as_str()));
+        match &self.kind {
+            _ if self.label.starts_with("pypi:") => format!("{file} in the wheel of {}", self.label),
+            Kind::Wheel => format!("unzip -p {package} {file}"),
+            Kind::Sdist if self.path.extension() == Some("zip") => format!("unzip -p {package} {file}"),
+            Kind::Sdist => format!("tar -xOzf {package} {file}"),
+            Kind::Directory => {
+                format!("cp {}", shell_quote(self.directory().join(name).join(FILE_NAME).as_str()))
+            }
+            Kind::Commit(commit) => format!("git checkout {} -- {file}", commit.short()),
+        }
+    }
+
+    /// What its `migration_lock.toml` holds.
+    #[must_use]
+    pub fn lock(&self) -> Option<&[u8]> {
+        let path = self.migrations.as_ref()?.join(LOCK_FILE);
+        self.files.iter().find(|file| file.path == path)?.bytes.as_deref()
+    }
+
+    /// Its history, as if its directory had been read; paths are the package's with those inside of it.
+    #[must_use]
+    pub fn history(&self) -> Loaded {
+        let directory = self.directory();
         let mut loaded = Loaded {
             history: History { directory: directory.clone(), migrations: Vec::new() },
-            damages: Vec::new(),
+            damages: self.linked(),
         };
-        for (name, sql) in directories {
+        for (name, sql) in self.directories() {
             let path = directory.join(name).join(FILE_NAME);
+            if loaded.damages.iter().any(|damage| damage.object == name) {
+                continue;
+            }
             match sql.map(|sql| from_bytes(name.to_owned(), path.clone(), sql.to_vec())) {
                 Some(Ok(migration)) => loaded.history.migrations.push(migration),
                 Some(Err(damage)) => loaded.damages.push(*damage),
@@ -129,34 +331,45 @@ impl Package {
         }
         loaded
     }
+
+    /// The migrations that are links, or whose files are.
+    fn linked(&self) -> Vec<crate::finding::Finding> {
+        let Some(migrations) = &self.migrations else { return Vec::new() };
+        let of_migration = |link: &Utf8PathBuf| {
+            let inside = link.strip_prefix(migrations).ok()?;
+            let name = inside.components().next()?.as_str().to_owned();
+            let is_meant = inside == name || inside == Utf8Path::new(&name).join(FILE_NAME);
+            is_meant.then(|| integrity::symlink(&name, &self.path.join(link)))
+        };
+        self.links.iter().filter_map(of_migration).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn package(paths: &[(&str, &[u8])]) -> Result<Package, PackageError> {
-        let path = Utf8Path::new("p.whl");
-        let files: Vec<_> = paths
+    fn package(paths: &[(&str, &[u8])], places: Places<'_>) -> Result<Package, PackageError> {
+        let files = paths
             .iter()
             .map(|(path, bytes)| File { path: (*path).into(), bytes: Some(bytes.to_vec()) })
             .collect();
-        let migrations = find_migrations(path, &files)?;
-        Ok(Package { path: path.to_owned(), schema: find_schema(&migrations, &files), files, migrations })
+        let links = vec!["p/migrations/5_e".into(), "p/link".into()];
+        Raw { label: "p.whl".into(), path: "p.whl".into(), kind: Kind::Wheel, files, links }.package(places)
     }
 
     #[test]
     fn the_history_is_as_its_directory_would_give_it() {
-        let package = package(&[
+        let files: [(&str, &[u8]); 7] = [
             ("p/migrations/2_b/migration.sql", b"SELECT 2;"),
             ("p/migrations/1_a/migration.sql", b"SELECT 1;"),
             ("p/migrations/3_c/notes.txt", b""),
             ("p/migrations/4_d/migration.sql", b"\xff"),
-            ("p/migrations/migration_lock.toml", b""),
+            ("p/migrations/migration_lock.toml", b"x"),
             ("p/schema.prisma", b"model A {}"),
             ("q/schema.prisma", b""),
-        ])
-        .unwrap();
+        ];
+        let package = package(&files, Places::default()).unwrap();
         let loaded = package.history();
         let names: Vec<_> =
             loaded.history.migrations.iter().map(|migration| migration.name.as_str()).collect();
@@ -164,14 +377,46 @@ mod tests {
         assert_eq!(loaded.history.migrations[0].path, "p.whl/p/migrations/1_a/migration.sql");
         let damages: Vec<_> =
             loaded.damages.iter().map(|damage| (damage.rule, damage.object.as_str())).collect();
-        assert_eq!(damages, [("migration_missing_sql", "3_c"), ("migration_unreadable", "4_d")]);
-        assert_eq!(package.schema_bytes(), Some(b"model A {}".as_slice()));
+        let wanted =
+            [("migration_symlink", "5_e"), ("migration_missing_sql", "3_c"), ("migration_unreadable", "4_d")];
+        assert_eq!(damages, wanted);
+        assert_eq!(package.schema_files(), [(Utf8Path::new("schema.prisma"), b"model A {}".as_slice())]);
+        assert_eq!(package.shipped().keys().collect::<Vec<_>>(), ["1_a", "2_b", "4_d"]);
+        assert_eq!(package.lock(), Some(b"x".as_slice()));
     }
 
     #[test]
-    fn no_migrations_or_two_places_of_them_are_an_error() {
-        assert!(matches!(package(&[("p/x.py", b"")]), Err(PackageError::NoMigrations(_))));
-        let two = package(&[("p/m/1_a/migration.sql", b""), ("q/m/1_a/migration.sql", b"")]).unwrap_err();
-        assert!(two.to_string().contains("p/m, q/m"), "{two}");
+    fn two_places_of_migrations_are_an_error_until_one_is_named() {
+        let files: [(&str, &[u8]); 2] =
+            [("a/p/m/1_a/migration.sql", b"SELECT 1;"), ("a/q/m/1_a/migration.sql", b"")];
+        let two = package(&files, Places::default()).unwrap_err();
+        assert!(two.to_string().contains("a/p/m, a/q/m"), "{two}");
+        for named in ["p/m", "a/p/m"] {
+            let places = Places { migrations: Some(named.into()), schema: None };
+            assert_eq!(package(&files, places).unwrap().migrations.unwrap(), "a/p/m");
+        }
+        for unclear in ["m", "x"] {
+            let places = Places { migrations: Some(unclear.into()), schema: None };
+            assert!(package(&files, places).unwrap_err().to_string().contains("a/p/m, a/q/m"));
+        }
+    }
+
+    #[test]
+    fn no_migrations_are_no_history() {
+        let none = package(&[("p/x.py", b"")], Places::default()).unwrap();
+        assert!(none.migrations.is_none() && none.history().history.migrations.is_empty());
+    }
+
+    #[test]
+    fn a_schema_may_be_a_folder() {
+        let files: [(&str, &[u8]); 3] = [
+            ("p/prisma/migrations/1_a/migration.sql", b"SELECT 1;"),
+            ("p/prisma/models/user.prisma", b"model A {}"),
+            ("p/prisma/main.prisma", b"datasource db {}"),
+        ];
+        let package = package(&files, Places::default()).unwrap();
+        assert_eq!(package.schema.as_deref(), Some("p/prisma".into()));
+        let names: Vec<_> = package.schema_files().into_iter().map(|(path, _)| path.as_str()).collect();
+        assert_eq!(names, ["models/user.prisma", "main.prisma"]);
     }
 }

@@ -6,14 +6,15 @@ use std::{
 };
 
 use super::{
-    Report, github, human, json,
+    Report, github, human, json, markdown,
     progress::{Mode, Progress},
-    sarif,
+    release_markdown, release_text, sarif,
 };
 use crate::{
     cli::{Color, Format, GlobalArgs},
     context::Environment,
     outcome::Outcome,
+    redact::redact,
 };
 
 /// A panic is a bug of ours: it is told in one sentence, without a backtrace.
@@ -58,6 +59,8 @@ pub fn report(report: &Report, settings: &GlobalArgs, environment: &Environment)
     }
     // The runner of GitHub Actions obeys what looks like a command in either stream.
     let is_obeyed = environment.is_on("GITHUB_ACTIONS") || settings.format == Format::Github;
+    // The SQL that findings quote may hold a password.
+    let report = &without_secrets(report);
     let said = human::render(report, settings);
     err(&if is_obeyed { github::harmless(&said) } else { said });
     match settings.format {
@@ -65,17 +68,29 @@ pub fn report(report: &Report, settings: &GlobalArgs, environment: &Environment)
         Format::Json => out(&json::render(report)),
         Format::Sarif if is_obeyed => out(&github::harmless_json(&sarif::render(report))),
         Format::Sarif => out(&sarif::render(report)),
-        // What shows findings quotes the SQL of whoever wrote it.
-        Format::Human if is_obeyed && report.shows_findings => {
-            out(&github::harmless(report.result.as_deref().unwrap_or_default()));
+        Format::Markdown => {
+            out(&release_markdown::render(report).unwrap_or_else(|| markdown::render(report, usize::MAX)));
         }
-        Format::Human => out(report.result.as_deref().unwrap_or_default()),
+        Format::Human => {
+            let result = release_text::render(report).or_else(|| report.result.clone()).unwrap_or_default();
+            // What shows findings quotes the SQL of whoever wrote it.
+            let is_quoting = report.shows_findings || report.release.is_some();
+            out(&if is_obeyed && is_quoting { github::harmless(&result) } else { result });
+        }
         Format::Github => {
             out(&github::render(report));
             summarise(report, environment);
         }
     }
     ExitCode::from(report.outcome.exit_code())
+}
+
+fn without_secrets(report: &Report) -> Report {
+    let mut report = report.clone();
+    for finding in &mut report.findings {
+        finding.statement = redact(&finding.statement);
+    }
+    report
 }
 
 /// Adds the summary to the step's, where the runner takes one. Without it the run is what it is.

@@ -1,4 +1,4 @@
-//! The gates of `check`: one line each, whatever became of the others.
+//! The gates of `check` and `release-check`: one line each, whatever became of the others.
 
 use std::ops::Range;
 
@@ -9,7 +9,8 @@ use crate::outcome::Outcome;
 /// What became of one gate.
 #[derive(Debug, Clone, Serialize)]
 pub struct Gate {
-    /// Its name: `freshness`, `copies`, `history`, `guard`, `replay`.
+    /// Its name: `freshness`, `copies`, `history`, `guard`, `replay`; of a release `package`, `source`, `history`,
+    /// `guard`, `install`, `upgrade`, `schema`.
     pub name: &'static str,
     /// What it came to.
     pub verdict: Verdict,

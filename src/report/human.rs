@@ -72,7 +72,11 @@ fn gates(report: &Report, settings: &GlobalArgs) -> String {
         }
     }
     if !settings.quiet {
-        out.push_str(&remarks(report));
+        // What refuses stands above.
+        out.push_str(&allowed(report));
+        let warns = |finding: &&Finding| finding.severity == Severity::Warn && finding.allowed.is_none();
+        out.push_str(&findings(report.findings.iter().filter(warns)));
+        notes(&mut out, report);
     }
     for notice in report.agent_notices() {
         line(&mut out, "");
@@ -95,6 +99,14 @@ const fn interrupted(interrupt: Interrupt) -> &'static str {
 
 /// What was allowed, what only warns, and the notes.
 fn remarks(report: &Report) -> String {
+    let mut out = allowed(report);
+    let open = report.findings.iter().filter(|finding| finding.allowed.is_none());
+    out.push_str(&findings(open.filter(|finding| finding.severity > Severity::Info)));
+    notes(&mut out, report);
+    out
+}
+
+fn allowed(report: &Report) -> String {
     let mut out = String::new();
     let allowed: Vec<_> = report.findings.iter().filter(|finding| finding.allowed.is_some()).collect();
     if !allowed.is_empty() {
@@ -102,9 +114,6 @@ fn remarks(report: &Report) -> String {
         out.push_str(&findings(allowed.into_iter()));
         line(&mut out, "");
     }
-    let open = report.findings.iter().filter(|finding| finding.allowed.is_none());
-    out.push_str(&findings(open.filter(|finding| finding.severity > Severity::Info)));
-    notes(&mut out, report);
     out
 }
 
@@ -198,7 +207,10 @@ fn finding_lines(out: &mut String, finding: &Finding) {
         (None, None) => String::new(),
     };
     let mut statement = finding.statement.lines();
-    line(out, &format!("      {place}{}", statement.next().unwrap_or_default()));
+    let first = format!("{place}{}", statement.next().unwrap_or_default());
+    if !first.is_empty() {
+        line(out, &format!("      {first}"));
+    }
     for rest in statement {
         line(out, &format!("        {rest}"));
     }

@@ -34,6 +34,12 @@ pub fn render(report: &Report) -> String {
     if let Some(database) = &report.database {
         put("database", json!(database));
     }
+    if let Some(release) = &report.release {
+        put("release", json!(release));
+    }
+    if !report.pairs.is_empty() {
+        put("pairs", Value::Array(report.pairs.iter().map(pair).collect()));
+    }
     put("toolchain", json!(report.toolchain));
     let timings: Map<String, Value> =
         report.timings.iter().map(|(stage, took)| ((*stage).to_owned(), json!(took.as_millis()))).collect();
@@ -50,4 +56,21 @@ pub fn render(report: &Report) -> String {
         put("agent_notice", json!(first));
     }
     format!("{:#}\n", Value::Object(object))
+}
+
+/// What is said of one of several releases.
+fn pair(report: &Report) -> Value {
+    let mut object = json!({
+        "outcome": report.outcome.name(),
+        "exit_code": report.outcome.exit_code(),
+        "findings": report.findings,
+        "gates": report.gates,
+        "release": report.release,
+        "notes": report.notes,
+    });
+    let more = [("package", &report.result), ("error", &report.error)];
+    for (key, value) in more.into_iter().filter_map(|(key, value)| Some((key, value.as_ref()?))) {
+        object[key] = json!(value);
+    }
+    object
 }

@@ -1,6 +1,8 @@
 //! Findings for people, with the SQL and the place marked in it.
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use std::ops::Range;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use crate::{
     finding::{Finding, Severity},
@@ -9,6 +11,10 @@ use crate::{
 
 /// Lines of a clause that are shown.
 const SHOWN: usize = 12;
+/// Bytes that are shown before and after the place on its line: some files are one line.
+const AROUND: usize = 300;
+/// Bytes of the place that are shown.
+const LONGEST: usize = 2_000;
 
 /// `located` with its lines of `sql`, marked; styled for a terminal.
 #[must_use]
@@ -16,12 +22,19 @@ pub fn snippet(located: &Located, sql: &str) -> String {
     let finding = &located.finding;
     let (lines, first, mark) = cut(located, sql);
     let title = format!("{}: {}", finding.rule, finding.object);
+    let mut group = Group::with_title(level(finding).primary_title(&title));
     let mut source = Snippet::source(lines).line_start(first).fold(false);
-    if let Some(file) = &finding.file {
-        source = source.path(file.as_str());
+    match (&finding.file, finding.column.unwrap_or(1) as usize) {
+        (None, _) => {}
+        // The column is counted from where the shown text begins: on a line that is cut it is told apart.
+        (Some(file), column) if lines[..mark.start].chars().count() + 1 == column => {
+            source = source.path(file.as_str());
+        }
+        (Some(file), column) => {
+            group = group.element(Origin::path(file.as_str()).line(first).char_column(column));
+        }
     }
-    let group = Group::with_title(level(finding).primary_title(&title))
-        .element(source.annotation(AnnotationKind::Primary.span(mark)));
+    let group = group.element(source.annotation(AnnotationKind::Primary.span(mark)));
     let notes = notes(finding);
     let group = notes.iter().fold(group, |group, (name, text)| {
         group.element(Level::NOTE.with_name(Some(*name)).message(text.as_str()))
@@ -51,20 +64,24 @@ fn notes(finding: &Finding) -> Vec<(&'static str, String)> {
 }
 
 /// The lines that the place is in, their first one's number, and the place within them.
-fn cut<'a>(located: &Located, sql: &'a str) -> (&'a str, usize, std::ops::Range<usize>) {
-    let place = located.place.start.min(sql.len())..located.place.end.min(sql.len());
-    let start = sql[..place.start].rfind('\n').map_or(0, |at| at + 1);
-    let ends = sql[start..].match_indices('\n').map(|(at, _)| start + at);
-    let last = ends
-        .clone()
-        .enumerate()
-        .find(|(line, end)| *end >= place.end || line + 1 >= SHOWN)
-        .map_or(sql.len(), |(_, end)| end);
-    let lines = sql[start..last].trim_end_matches('\r');
-    let mark = place.start - start..place.end.min(last).max(place.start) - start;
-    (
-        lines,
-        located.finding.line.unwrap_or(1) as usize,
-        mark.start.min(lines.len())..mark.end.min(lines.len()),
-    )
+fn cut<'a>(located: &Located, sql: &'a str) -> (&'a str, usize, Range<usize>) {
+    let from = located.place.start.min(sql.len());
+    let to = boundary(sql, located.place.end.clamp(from, from.saturating_add(LONGEST)));
+    let first = boundary(sql, from.saturating_sub(AROUND));
+    let start = sql[first..from].rfind('\n').map_or(first, |at| first + at + 1);
+    let shown = sql[from..to].match_indices('\n').nth(SHOWN - 1).map_or(to, |(at, _)| from + at);
+    let last = boundary(sql, shown.saturating_add(AROUND));
+    let end = sql[shown..last].find('\n').map_or(last, |at| shown + at);
+    let lines = sql[start..end].trim_end_matches('\r');
+    let mark = from - start..(shown - start).min(lines.len());
+    (lines, located.finding.line.unwrap_or(1) as usize, mark.start.min(mark.end)..mark.end)
+}
+
+/// The end of a character at `at` or before it.
+fn boundary(text: &str, at: usize) -> usize {
+    let mut at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
 }

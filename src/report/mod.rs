@@ -9,6 +9,9 @@ pub mod json;
 pub mod lint;
 pub mod markdown;
 pub mod progress;
+pub mod release;
+mod release_markdown;
+mod release_text;
 pub mod sarif;
 
 use std::time::Duration;
@@ -44,6 +47,10 @@ pub struct Report {
     pub freshness: Option<Freshness>,
     /// What is true about the database that was asked.
     pub database: Option<Database>,
+    /// What there is to say about a release.
+    pub release: Option<Box<release::Release>>,
+    /// One report for each release that was compared with the one before it.
+    pub pairs: Vec<Report>,
     /// The programs that did the work.
     pub toolchain: Vec<Tool>,
     /// How long each stage took, in the order they ran.
@@ -127,6 +134,8 @@ impl Report {
             gates: Vec::new(),
             freshness: None,
             database: None,
+            release: None,
+            pairs: Vec::new(),
             toolchain: Vec::new(),
             timings: Vec::new(),
             notes: Vec::new(),

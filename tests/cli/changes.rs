@@ -67,7 +67,10 @@ enum Comes {
 }
 use Comes::{Passed, Refused, Warned};
 
-const CHANGES: [(&str, &[(&str, &str)], Comes); 32] = [
+/// What it is called, what is replaced by what in the schema, and what that comes to.
+type Change = (&'static str, &'static [(&'static str, &'static str)], Comes);
+
+const CHANGES: [Change; 32] = [
     (
         "Float to Int",
         &[("Float    @default(0)", "Int @default(0)")],

@@ -68,3 +68,14 @@ fn each_major_of_the_projects_own_prisma_gives_the_same() {
         assert_eq!(project.state(), before);
     }
 }
+
+/// LiteLLM builds two indexes outside of its migrations on purpose.
+#[test]
+fn what_litellm_builds_elsewhere_is_no_change() {
+    let Some(release) = release("0.4.110") else { return };
+    let project = Project::litellm(&release);
+    let before = project.state();
+    let ended = run(&project.path(), &["x"]).expect(0).says(&["No schema changes"]);
+    assert_eq!(ended.stdout, "");
+    assert_eq!(project.state(), before);
+}

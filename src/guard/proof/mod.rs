@@ -23,6 +23,7 @@ use tokio_postgres::Client;
 
 use self::places::Places;
 pub use self::{
+    data::carry,
     effect::Effect,
     verdict::{Basis, Settled, Standing, Verdict},
 };

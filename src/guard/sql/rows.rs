@@ -58,14 +58,14 @@ impl Lower {
 
     fn delete(&mut self, delete: &ast::Delete) {
         let Some(table) = name_in(delete.relation_name()) else { return };
-        let target = Target { table: &table };
+        let target = Target { table: &table, alias: alias(delete.alias()) };
         let selective = delete.where_clause_or_current_of().is_some_and(|clause| chooses(&clause, &target));
         self.row_change(table, RowKind::Delete, selective, Vec::new(), delete.syntax());
     }
 
     fn update(&mut self, update: &ast::Update) {
         let Some(table) = name_in(update.relation_name()) else { return };
-        let target = Target { table: &table };
+        let target = Target { table: &table, alias: alias(update.alias()) };
         let selective = update.where_clause_or_current_of().is_some_and(|clause| chooses(&clause, &target));
         let columns = update.set_clause().map(|set| set_columns(&set)).unwrap_or_default();
         self.row_change(table, RowKind::Update, selective, columns, update.syntax());
@@ -73,7 +73,7 @@ impl Lower {
 
     fn merge(&mut self, merge: &ast::Merge) {
         let Some(table) = name_in(merge.table_relation_name()) else { return };
-        let target = Target { table: &table };
+        let target = Target { table: &table, alias: alias(merge.alias()) };
         let on = merge.using_on_clause().and_then(|using| using.on_clause()).and_then(|on| on.expr());
         let joined = on.is_some_and(|on| target.chosen_by(&on));
         for clause in merge.merge_when_clauses() {
@@ -173,6 +173,10 @@ impl Lower {
             }
         }
     }
+}
+
+fn alias(alias: Option<ast::OptionalAsAlias>) -> Option<String> {
+    alias?.syntax().descendants().find_map(ast::TableAlias::cast).map(|alias| word(alias.syntax()))
 }
 
 fn set_columns(set: &ast::SetClause) -> Vec<String> {

@@ -5,14 +5,19 @@ use squawk_syntax::ast::{self, AstNode, BinOp, Expr, LitKind, PostfixOp, PrefixO
 use super::{
     expressions::{columns_read, string_of},
     lower::words,
-    names::{name_of, parts_of_expression},
+    names::{name_of, name_of_expression, parts_of_expression},
 };
 use crate::guard::name::Name;
+
+/// Functions that never give less than zero.
+const LENGTHS: [&str; 5] = ["length", "char_length", "octet_length", "cardinality", "abs"];
 
 /// The table whose rows are chosen.
 pub(super) struct Target<'a> {
     /// Its name.
     pub(super) table: &'a Name,
+    /// What the statement calls it.
+    pub(super) alias: Option<String>,
 }
 
 /// Whether `clause` chooses among the rows of `target`.
@@ -53,7 +58,7 @@ impl Target<'_> {
                 postfix.expr().is_some_and(|inner| never_null(&inner))
             }
             Expr::BinExpr(binary) => self.always_binary(binary),
-            Expr::BetweenExpr(between) => between.end().is_some_and(|end| self.always_after_between(&end)),
+            Expr::BetweenExpr(between) => self.always_between(between),
             Expr::CallExpr(call) => match call.exists_fn() {
                 Some(exists) => exists.select_variant().is_none_or(|select| self.unfiltered(&select)),
                 None => columns_read(call.syntax()).is_empty(),
@@ -69,10 +74,12 @@ impl Target<'_> {
         match op {
             BinOp::And(_) => self.always(&left) && self.always(&right),
             BinOp::Or(_) => self.always(&left) || self.always(&right) || opposite(&left, &right),
+            _ if columns_read(binary.syntax()).is_empty() => compared(&left, &right, &op) != Some(false),
             BinOp::Eq(_) | BinOp::Gteq(_) | BinOp::Lteq(_) | BinOp::IsNotDistinctFrom(_) => {
                 same(&left, &right)
+                    || self.same_column(&left, &right)
+                    || same_element(&left, &right)
                     || is_whole_set(self, &left, &right)
-                    || constants(&left, &right, &op)
                     || starts_at_all(&left, &op, &right)
             }
             BinOp::Like(_) | BinOp::Ilike(_) | BinOp::SimilarTo(_) => text_of(&right)
@@ -90,10 +97,32 @@ impl Target<'_> {
                 (is_null(&right) && never_null(&left)) || (is_false(&right) && self.always(&left))
             }
             BinOp::RAngle(_) | BinOp::Neq(_) | BinOp::Neqb(_) | BinOp::LAngle(_) => {
-                constants(&left, &right, &op) || starts_at_all(&left, &op, &right)
+                starts_at_all(&left, &op, &right)
             }
             _ => columns_read(binary.syntax()).is_empty(),
         }
+    }
+
+    fn always_between(&self, between: &ast::BetweenExpr) -> bool {
+        let (Some(value), Some(start), Some(end)) = (between.target(), between.start(), between.end()) else {
+            return false;
+        };
+        let is_whole = same(&value, &start) && same(&value, &end)
+            || [&value, &start, &end].iter().all(|part| columns_read(part.syntax()).is_empty());
+        is_whole || self.always_after_between(&end)
+    }
+
+    /// `u.id = id`: the same column of the same table, called by two names.
+    fn same_column(&self, left: &Expr, right: &Expr) -> bool {
+        let column = |expr: &Expr| {
+            let mut parts = parts_of_expression(expr)?;
+            let column = parts.pop()?;
+            let is_ours = parts.last().is_none_or(|table| {
+                *table == self.table.name || self.alias.as_ref().is_some_and(|alias| alias == table)
+            });
+            is_ours.then_some(column)
+        };
+        column(left).is_some_and(|left| column(right) == Some(left))
     }
 
     /// The parser takes everything after `BETWEEN a AND` for the upper bound: `x BETWEEN 1 AND 2 OR true`.
@@ -116,6 +145,13 @@ impl Target<'_> {
             Expr::Literal(literal) => truth(literal) == Some(false),
             Expr::ParenExpr(paren) => paren.expr().is_some_and(|inner| self.never(&inner)),
             Expr::CastExpr(cast) => cast.expr().is_some_and(|inner| self.never(&inner)),
+            Expr::CallExpr(call) => match call.exists_fn().and_then(|exists| exists.select_variant()) {
+                Some(ast::SelectVariant::Select(select)) => select
+                    .where_clause()
+                    .and_then(|clause| clause.expr())
+                    .is_some_and(|condition| self.never(&condition)),
+                _ => false,
+            },
             Expr::PrefixExpr(prefix) if matches!(prefix.op(), Some(PrefixOp::Not(_))) => {
                 prefix.expr().is_some_and(|inner| self.always(&inner))
             }
@@ -213,8 +249,11 @@ fn same_element(left: &Expr, right: &Expr) -> bool {
         return false;
     }
     let elements = words(right.syntax());
+    let elements =
+        elements.trim_start_matches("any").trim_start_matches([' ', '(']).trim_start_matches("array");
     let left = words(left.syntax());
-    elements.trim_matches(['(', ')']).split(',').any(|element| element.trim() == left)
+    let is_bracket = |c| matches!(c, '(' | ')' | '[' | ']' | ' ');
+    elements.trim_matches(is_bracket).split(',').any(|element| element.trim_matches(is_bracket) == left)
 }
 
 /// `x OR NOT x`, `x IS NULL OR x IS NOT NULL`, `a = b OR a <> b`.
@@ -239,13 +278,6 @@ fn opposite(left: &Expr, right: &Expr) -> bool {
     negated(&left) == strip(&right) || negated(&right) == strip(&left)
 }
 
-/// Whether both sides are the same for every row, and not plainly false.
-fn constants(left: &Expr, right: &Expr, op: &BinOp) -> bool {
-    columns_read(left.syntax()).is_empty()
-        && columns_read(right.syntax()).is_empty()
-        && compared(left, right, op) != Some(false)
-}
-
 /// The result of comparing two constants, where it can be told.
 fn compared(left: &Expr, right: &Expr, op: &BinOp) -> Option<bool> {
     let order = match (number(left), number(right)) {
@@ -263,9 +295,19 @@ fn compared(left: &Expr, right: &Expr, op: &BinOp) -> Option<bool> {
     })
 }
 
-/// A key compared with where keys begin: `id > 0`, `id >= 1`, `id <> ''`. Keys are called `id` by convention.
+/// A key compared with where keys begin: `id > 0`, `id >= 1`, `id <> ''`. Keys are called `id` by convention. Also
+/// a length that is at least zero, and the table that every row is in.
 fn starts_at_all(left: &Expr, op: &BinOp, right: &Expr) -> bool {
     let from = number(right);
+    let is_length = matches!(left, Expr::CallExpr(call) if call.expr().is_some_and(|function| {
+        name_of_expression(&function).is_some_and(|name| LENGTHS.contains(&name.name.as_str()))
+    }));
+    let is_table =
+        parts_of_expression(left).is_some_and(|parts| parts.last().is_some_and(|last| last == "tableoid"));
+    if is_length && matches!(op, BinOp::Gteq(_)) && from == Some(0) || is_table && matches!(op, BinOp::Eq(_))
+    {
+        return true;
+    }
     is_key(left)
         && match op {
             BinOp::RAngle(_) => from.is_some_and(|from| from <= 0) || text_of(right).as_deref() == Some(""),

@@ -24,7 +24,7 @@ pub enum ReplayError {
 }
 
 /// A migration that could not be applied.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("{path}{}: {what}{}", line.map(|line| format!(":{line}")).unwrap_or_default(), quoted(statement))]
 pub struct Failure {
     /// The migration's name.
@@ -41,6 +41,8 @@ pub struct Failure {
     pub statement: String,
     /// What to do next.
     pub hint: Option<String>,
+    /// Whether it may well succeed elsewhere: the fault is that of this server, or of the time it was given.
+    pub may_succeed_elsewhere: bool,
 }
 
 impl ReplayError {
@@ -85,15 +87,20 @@ impl Broken {
             what: String::new(),
             statement: place.map(|place| place.statement).unwrap_or_default(),
             hint: None,
+            may_succeed_elsewhere: matches!(self, Self::Timeout { .. }),
         };
         match self {
             Self::Sql { source, .. } => match source.as_db_error() {
                 Some(error) => {
+                    failure.may_succeed_elsewhere = is_of_the_server(error);
                     failure.sqlstate = Some(error.code().code().to_owned());
                     failure.what = message(error);
                     failure.hint = hint(error, migration, target.replay_as);
                 }
-                None => (failure.what, failure.hint) = without_answer(source),
+                None => {
+                    (failure.what, failure.hint) = without_answer(source);
+                    failure.may_succeed_elsewhere = source.is_closed();
+                }
             },
             Self::Timeout { waiting, .. } => {
                 let waiting = waiting.as_ref().map(|event| format!(", it was waiting for {event}"));
@@ -174,6 +181,16 @@ fn hint(error: &DbError, migration: &Migration, replay_as: ReplayAs) -> Option<S
         return None;
     };
     Some(hint.into())
+}
+
+/// Whether another server may well say something else: it has the extension, the role, the rights or the room.
+fn is_of_the_server(error: &DbError) -> bool {
+    let code = error.code();
+    let says = |words: &str| error.message().contains(words);
+    *code == SqlState::INSUFFICIENT_PRIVILEGE
+        || *code == SqlState::FEATURE_NOT_SUPPORTED && says("extension")
+        || *code == SqlState::UNDEFINED_OBJECT && error.message().starts_with("role ")
+        || ["53", "57", "58", "XX"].iter().any(|class| code.code().starts_with(class))
 }
 
 /// What an error means that did not come from PostgreSQL.

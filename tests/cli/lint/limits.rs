@@ -79,6 +79,20 @@ fn more_findings_than_anybody_reads_end_in_a_refusal() {
 }
 
 #[test]
+fn a_file_of_one_line_is_shown_in_pieces() {
+    let dir = tempfile::tempdir().unwrap();
+    let filler = format!("/* {} */ SELECT 'é'; ", "é".repeat(50_000));
+    std::fs::write(dir.path().join("m.sql"), format!("{filler}DROP TABLE t; {filler}")).unwrap();
+    let ended = run(dir.path(), &["lint", "m.sql"]).expect(2);
+    assert!(ended.stdout.len() < 3_000, "{}", ended.stdout.len());
+    assert!(
+        ended.stdout.contains("m.sql:1:50020") && ended.stdout.contains("DROP TABLE t;"),
+        "{}",
+        ended.stdout
+    );
+}
+
+#[test]
 fn line_endings_and_a_byte_order_mark_change_nothing() {
     let plain = "-- a\nCREATE TABLE t (a int);\n\nALTER TABLE u\n  DROP COLUMN b;\n";
     let wanted = [("drop_column:u.b".to_owned(), Some(5))];

@@ -1,6 +1,7 @@
 //! `lint`: what the guard finds in SQL, and how it says so.
 
 mod command;
+mod conditions;
 mod disguises;
 mod harmless;
 mod limits;

@@ -8,5 +8,6 @@ pub mod packages;
 pub mod postgres;
 pub mod prisma;
 pub mod project;
+pub mod release;
 pub mod run;
 pub mod server;

@@ -10,9 +10,11 @@
 //! ask        a question -> a reply
 //! compare    rows before and after
 //! verdicts   a reply -> what is said about it
+//! carry      rows that go through several migrations
 //! ```
 
 mod ask;
+pub mod carry;
 mod compare;
 mod plan;
 mod questions;

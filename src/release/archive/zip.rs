@@ -1,77 +1,15 @@
-//! Files out of an archive, read without unpacking: bounded, and of nothing but plain files that stay inside.
+//! Files out of a zip archive, such as a wheel.
 
 use std::io::Read;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use zip::ZipArchive;
 
-/// A package of migrations has some hundred kilobytes.
-const MAX_ARCHIVE: u64 = 256 << 20;
+use super::{ArchiveError, File, MAX_ENTRIES, MAX_FILE, MAX_TOTAL, Place, inner_path};
 
-/// More entries than any package of ours has.
-const MAX_ENTRIES: usize = 100_000;
-
-/// Larger than any migration or schema.
-const MAX_FILE: u64 = 64 << 20;
-
-/// All files together.
-const MAX_TOTAL: u64 = 512 << 20;
-
-/// One file of an archive.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct File {
-    /// Its path in the archive: relative, with `/`, without `.` and `..`.
-    pub path: Utf8PathBuf,
-    /// What it holds; `None` where nobody wanted to read it.
-    pub bytes: Option<Vec<u8>>,
-}
-
-/// The archive cannot be read, or not safely.
-#[derive(Debug, thiserror::Error)]
-pub enum ArchiveError {
-    /// The system says no; the text names the file.
-    #[error("the package cannot be read: {0}")]
-    Io(#[from] std::io::Error),
-    /// It is damaged, or no archive of this kind.
-    #[error("{archive}: it is damaged or no wheel: {cause}")]
-    Damaged {
-        /// The archive.
-        archive: Utf8PathBuf,
-        /// What is wrong.
-        cause: String,
-    },
-    /// One of its entries is not what a package holds.
-    #[error("{archive}: {entry:?} {cause}")]
-    Entry {
-        /// The archive.
-        archive: Utf8PathBuf,
-        /// The entry.
-        entry: String,
-        /// What is wrong with it.
-        cause: String,
-    },
-    /// More than any package has.
-    #[error("{archive}: {cause}")]
-    TooMuch {
-        /// The archive.
-        archive: Utf8PathBuf,
-        /// Of what.
-        cause: String,
-    },
-}
-
-/// Lists the files of the zip archive at `path`, a wheel for one, in byte order of their paths, and reads those
-/// that are `wanted`.
-///
-/// # Errors
-/// Where the archive is truncated, encrypted or damaged; an entry is a link, climbs out, or is there twice; or
-/// there is more in it than any package has.
-pub fn read_zip(path: &Utf8Path, wanted: impl Fn(&Utf8Path) -> bool) -> Result<Vec<File>, ArchiveError> {
+/// As [`super::read`] for a zip archive.
+pub(super) fn read(path: &Utf8Path, wanted: impl Fn(&Utf8Path) -> bool) -> Result<Vec<File>, ArchiveError> {
     let place = Place(path);
-    let size = fs_err::metadata(path)?.len();
-    if size > MAX_ARCHIVE {
-        return Err(place.too_much(format!("it has {size} bytes, more than {MAX_ARCHIVE}")));
-    }
     let mut archive = ZipArchive::new(fs_err::File::open(path)?).map_err(|error| place.damaged(&error))?;
     if archive.len() > MAX_ENTRIES {
         return Err(place.too_much(format!("it has {} entries, more than {MAX_ENTRIES}", archive.len())));
@@ -91,7 +29,6 @@ pub fn read_zip(path: &Utf8Path, wanted: impl Fn(&Utf8Path) -> bool) -> Result<V
             files.push(File { path, bytes });
         }
     }
-    files.sort_by(|a, b| a.path.as_str().cmp(b.path.as_str()));
     Ok(files)
 }
 
@@ -104,21 +41,12 @@ fn plain_file(
     index: usize,
 ) -> Result<Option<(Utf8PathBuf, bool)>, ArchiveError> {
     let entry = archive.by_index_raw(index).map_err(|error| place.damaged(&error))?;
-    let name = String::from_utf8_lossy(entry.name_raw()).into_owned();
-    if std::str::from_utf8(entry.name_raw()).is_err() {
-        return Err(place.entry(&name, "has a name that is not UTF-8"));
-    }
-    let stays_inside = !name.is_empty()
-        && !name.contains(['\\', '\0', ':'])
-        && name.trim_end_matches('/').split('/').all(|part| !matches!(part, "" | "." | ".."));
-    if !stays_inside {
-        return Err(place.entry(&name, "would lie outside of the package"));
-    }
+    let path = inner_path(place, entry.name_raw())?;
     if entry.is_symlink() {
-        return Err(place.entry(&name, "is a symbolic link"));
+        return Err(place.entry(path.as_str(), "is a symbolic link"));
     }
     let is_encrypted = entry.encrypted();
-    Ok((!entry.is_dir()).then(|| (name.into(), is_encrypted)))
+    Ok((!entry.is_dir()).then_some((path, is_encrypted)))
 }
 
 fn read_entry(place: Place<'_>, archive: &mut Zip, index: usize, room: u64) -> Result<Vec<u8>, ArchiveError> {
@@ -138,24 +66,6 @@ fn read_entry(place: Place<'_>, archive: &mut Zip, index: usize, room: u64) -> R
     Ok(bytes)
 }
 
-/// Makes errors that name the archive.
-#[derive(Clone, Copy)]
-struct Place<'a>(&'a Utf8Path);
-
-impl Place<'_> {
-    fn damaged(self, cause: &(impl ToString + ?Sized)) -> ArchiveError {
-        ArchiveError::Damaged { archive: self.0.to_owned(), cause: cause.to_string() }
-    }
-
-    fn entry(self, entry: &str, cause: &str) -> ArchiveError {
-        ArchiveError::Entry { archive: self.0.to_owned(), entry: entry.to_owned(), cause: cause.to_owned() }
-    }
-
-    fn too_much(self, cause: String) -> ArchiveError {
-        ArchiveError::TooMuch { archive: self.0.to_owned(), cause }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::{Cursor, Write};
@@ -163,6 +73,7 @@ mod tests {
     use zip::{ZipWriter, write::SimpleFileOptions};
 
     use super::*;
+    use crate::release::archive::{self, Format};
 
     /// An archive of files with their contents.
     fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
@@ -177,7 +88,8 @@ mod tests {
     fn read(bytes: &[u8]) -> Result<Vec<File>, ArchiveError> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), bytes).unwrap();
-        read_zip(Utf8Path::from_path(file.path()).unwrap(), |path| path.extension() == Some("sql"))
+        let path = Utf8Path::from_path(file.path()).unwrap();
+        archive::read(path, Format::Zip, |path| path.extension() == Some("sql"))
     }
 
     fn refusal(bytes: &[u8]) -> String {
@@ -222,7 +134,7 @@ mod tests {
     fn damage_is_named() {
         let whole = zip(&[("p/a.sql", &[b'x'; 5000])]);
         for damaged in [&whole[..whole.len() / 2], &whole[..whole.len() - 10], b"", b"no archive"] {
-            assert!(refusal(damaged).contains("damaged or no wheel"));
+            assert!(refusal(damaged).contains("damaged, or not what its name says"));
         }
         let mut flipped = whole.clone();
         flipped[45] ^= 0xff;

@@ -1,0 +1,377 @@
+//! The databases that two releases make: the new one's from nothing, the previous one's, and that one upgraded.
+
+use std::{cell::RefCell, collections::BTreeSet};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::bench::{Bench, Made};
+use crate::{
+    catalog::{self, Catalog, Difference, Matching, compare},
+    config::Project,
+    error::Error,
+    external::External,
+    guard::{
+        name::Name,
+        proof::{
+            self, Proof, ProofError,
+            carry::{self, Fate},
+        },
+    },
+    history::{
+        History, Migration,
+        replay::{self, Failure, ReplayError, Target},
+    },
+    postgres::{self, Server},
+    prisma::{self, Diff},
+    release::{compare::Pair, package::Package},
+    report::progress::Stage,
+};
+
+/// What was proved.
+pub(super) struct Proofs {
+    /// A new database of the new release.
+    pub(super) fresh: Result<(), Box<Failure>>,
+    /// A database of the previous one, and what became of it.
+    pub(super) upgrade: Upgrade,
+    /// What each migration did that a deploy applies, as far as the upgrade came.
+    pub(super) steps: Vec<(String, Proof)>,
+    /// The migrations against the schema.
+    pub(super) schema: Schema,
+    /// What the programs that took part have to say.
+    pub(super) notes: Vec<String>,
+}
+
+/// What became of a database of the previous release.
+pub(super) enum Upgrade {
+    /// There can be none.
+    Impossible(Box<Failure>),
+    /// A migration that would have to be applied cannot be read.
+    Unreadable(String),
+    /// It does not take this migration.
+    Stopped(Box<Failure>),
+    /// It took them all.
+    Done(Box<Done>),
+}
+
+/// An upgrade that came to its end.
+pub(super) struct Done {
+    /// The catalog before.
+    pub(super) before: Catalog,
+    /// The catalog after.
+    pub(super) after: Catalog,
+    /// What a new database has otherwise.
+    pub(super) unlike: Vec<Difference>,
+    /// How many rows went in before.
+    pub(super) rows: usize,
+    /// What became of them.
+    pub(super) fates: Vec<Fate>,
+    /// The migration that fails on rows.
+    pub(super) rows_fail: Option<Box<Failure>>,
+}
+
+/// The migrations against the schema.
+pub(super) enum Schema {
+    /// There is no schema.
+    None,
+    /// There is no database to compare it with.
+    NoDatabase,
+    /// It could not be compared.
+    Failed(Error),
+    /// What the schema asks for, what of that the migrations make otherwise, and what was so before.
+    Compared { wanted: Box<Catalog>, unlike: Vec<Difference>, before: Vec<Difference> },
+}
+
+impl Proofs {
+    /// What was proved about the migration `name`.
+    pub(super) fn of(&self, name: &str) -> Option<&Proof> {
+        self.steps.iter().find(|(step, _)| step == name).map(|(_, proof)| proof)
+    }
+}
+
+/// Proves what `pair` does to databases.
+///
+/// # Errors
+/// Where the server cannot be had or breaks, or a migration meets what only this server lacks.
+pub(super) async fn prove(bench: &Bench<'_>, pair: &Pair<'_>, stage: &Stage) -> Result<Proofs, Error> {
+    let server = bench.server(stage).await?;
+    let (from, to) = (Side::new(bench, server, pair.from)?, Side::new(bench, server, pair.to)?);
+    let work = Work { bench, pair, server, from, to, notes: RefCell::default() };
+    stage.doing(format!("making a new database of {}", pair.to_name));
+    let fresh = work.make(&work.to, &pair.loaded.history).await?;
+    stage.doing(format!("making a database of {}", pair.from_name));
+    let from = work.old().await?;
+    stage.doing("upgrading it");
+    let (upgrade, steps) = work.upgrade(&from, fresh.as_ref().ok()).await?;
+    stage.doing("prisma migrate diff");
+    let schema = work.schema(fresh.as_ref().ok(), from.as_ref().ok()).await;
+    if let Ok(from) = from {
+        server.drop_database(&from.database).await?;
+    }
+    let fresh = fresh.map(|fresh| bench.keep(&pair.to.path, fresh));
+    Ok(Proofs { fresh, upgrade, steps, schema, notes: work.notes.into_inner() })
+}
+
+struct Work<'a> {
+    bench: &'a Bench<'a>,
+    pair: &'a Pair<'a>,
+    server: &'a Server,
+    from: Side,
+    to: Side,
+    notes: RefCell<Vec<String>>,
+}
+
+/// One of the two releases, its schema on the disk.
+struct Side {
+    /// The schema's file or folder, if there is a schema.
+    schema: Option<Utf8PathBuf>,
+    /// What the project has outside Prisma's model.
+    external: External,
+    _directory: tempfile::TempDir,
+}
+
+impl Side {
+    fn new(bench: &Bench<'_>, server: &Server, package: &Package) -> Result<Self, Error> {
+        // Below the server's directory, what a killed machine leaves is swept with it.
+        let parent = server.socket_directory();
+        let directory = bench.context.processes.temporary_directory(parent, "schema-")?;
+        let path = Utf8Path::from_path(directory.path()).unwrap_or(parent);
+        let schema = if package.schema.is_some() { Some(write_schema(package, path)?) } else { None };
+        let project = &bench.project;
+        let base = project.config.as_deref().and_then(Utf8Path::parent).unwrap_or(&project.root);
+        let external = External::load(&project.external, base, schema.as_deref())?;
+        Ok(Self { schema, external, _directory: directory })
+    }
+}
+
+impl Work<'_> {
+    fn target<'t>(&'t self, database: &'t str) -> Target<'t> {
+        Target {
+            server: self.server,
+            database,
+            replay_as: self.bench.project.replay_as,
+            now: self.bench.context.now,
+            limit: self.bench.context.settings.step_timeout(),
+        }
+    }
+
+    fn note(&self, note: &str) {
+        let mut notes = self.notes.borrow_mut();
+        if !notes.iter().any(|known| known == note) {
+            notes.push(note.to_owned());
+        }
+    }
+
+    /// A database of the previous release: the one that the last pair left, if it is that.
+    async fn old(&self) -> Result<Result<Made, Box<Failure>>, Error> {
+        match self.bench.kept(&self.pair.from.path) {
+            Some((made, true)) => return Ok(Ok(made)),
+            Some((made, false)) => self.server.drop_database(&made.database).await?,
+            None => {}
+        }
+        self.make(&self.from, &self.pair.from.history().history).await
+    }
+
+    /// A database that the history of `side` was applied to from nothing, with what is built beside it.
+    async fn make(&self, side: &Side, history: &History) -> Result<Result<Made, Box<Failure>>, Error> {
+        let database = self.bench.database("release");
+        self.server.create_database(&database, self.bench.role()).await?;
+        side.external.prepare(self.target(&database)).await?;
+        if let Err(error) = replay::replay(history, self.target(&database), |_| {}).await {
+            return Ok(Err(fault(error)?));
+        }
+        let catalog = self.built_beside(side, &database).await?;
+        Ok(Ok(Made { database, catalog }))
+    }
+
+    /// Builds in `database` what `side` builds outside its migrations, and reads its catalog.
+    async fn built_beside(&self, side: &Side, database: &str) -> Result<Catalog, Error> {
+        side.external.set_up(self.target(database)).await?.iter().for_each(|note| self.note(note));
+        Ok(proof::before(self.target(database)).await?)
+    }
+
+    /// Applies to a database of the previous release what a deploy of the new one would, and looks at each step.
+    async fn upgrade(
+        &self,
+        from: &Result<Made, Box<Failure>>,
+        fresh: Option<&Made>,
+    ) -> Result<(Upgrade, Vec<(String, Proof)>), Error> {
+        let from = match from {
+            Ok(from) => from,
+            Err(failure) => return Ok((Upgrade::Impossible(failure.clone()), Vec::new())),
+        };
+        let pending = match self.pending() {
+            Ok(pending) => pending,
+            Err(unreadable) => return Ok((Upgrade::Unreadable(unreadable), Vec::new())),
+        };
+        let (mut database, mut after) = (from.database.clone(), from.catalog.clone());
+        let mut steps = Vec::new();
+        for migration in &pending {
+            let proved = proof::prove(migration, after, self.target(&database)).await;
+            if database != from.database {
+                self.server.drop_database(&database).await?;
+            }
+            match proved {
+                Ok(mut proof) => {
+                    proof.verdicts.extend(self.from.external.lost(&proof.effect));
+                    (database, after) = (proof.database.clone(), proof.effect.after.clone());
+                    steps.push((migration.name.clone(), proof));
+                }
+                Err(ProofError::Migration(error)) => return Ok((Upgrade::Stopped(fault(error)?), steps)),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if database != from.database {
+            after = self.built_beside(&self.to, &database).await?;
+            self.server.drop_database(&database).await?;
+        }
+        let mut done = Done {
+            before: from.catalog.clone(),
+            unlike: fresh.map(|fresh| compare(&after, &fresh.catalog, Matching::Names)).unwrap_or_default(),
+            after,
+            rows: 0,
+            fates: Vec::new(),
+            rows_fail: None,
+        };
+        if !pending.is_empty() {
+            self.carry(from, &pending, &mut done).await?;
+        }
+        Ok((Upgrade::Done(Box::new(done)), steps))
+    }
+
+    /// The migrations that a deploy applies, or the name of one that cannot be read.
+    fn pending(&self) -> Result<Vec<&Migration>, String> {
+        let readable = |name: &str| {
+            let migrations = &self.pair.loaded.history.migrations;
+            migrations.iter().find(|one| one.name == name).ok_or_else(|| name.to_owned())
+        };
+        let damaged =
+            self.pair.loaded.damages.iter().find(|damage| !self.pair.theirs.contains_key(&damage.object));
+        match damaged {
+            Some(damage) => Err(damage.object.clone()),
+            None => self.pair.pending().into_iter().map(readable).collect(),
+        }
+    }
+
+    /// Puts rows into a database of the previous release, applies what a deploy would, and looks at them again.
+    async fn carry(&self, from: &Made, pending: &[&Migration], done: &mut Done) -> Result<(), Error> {
+        let database = self.bench.database("rows");
+        self.server.clone_database(&from.database, &database).await?;
+        let broken = |source| postgres::Error::Query { what: "put rows into a database".into(), source };
+        let client = self.server.connect(&database, self.bench.role()).await?;
+        let touched = touched(&from.catalog, &done.after);
+        done.rows = carry::put(&client, &from.catalog, &touched).await.map_err(broken)?;
+        let before = carry::look(&client, &from.catalog).await.map_err(broken)?;
+        drop(client);
+        for migration in pending {
+            if let Err(error) = replay::add(migration, self.target(&database)).await {
+                done.rows_fail = Some(fault(error)?);
+                return Ok(self.server.drop_database(&database).await?);
+            }
+        }
+        let client = self.server.connect(&database, self.bench.role()).await?;
+        let catalog = catalog::read(&client).await.map_err(ProofError::from)?;
+        let after = carry::look(&client, &catalog).await.map_err(broken)?;
+        drop(client);
+        done.fates = carry::fates((&from.catalog, &before), (&catalog, &after));
+        Ok(self.server.drop_database(&database).await?)
+    }
+
+    async fn schema(&self, fresh: Option<&Made>, from: Option<&Made>) -> Schema {
+        let Some(schema) = &self.to.schema else { return Schema::None };
+        let Some(fresh) = fresh else { return Schema::NoDatabase };
+        let (made, wanted) = match self.wanted(fresh, &self.to, schema).await {
+            Ok((made, wanted)) => (made, Box::new(wanted)),
+            Err(error) => return Schema::Failed(error),
+        };
+        let unlike = compare(&made, &wanted, Matching::Names);
+        let before = match (from, &self.from.schema) {
+            (Some(from), Some(schema)) if !unlike.is_empty() => {
+                let wanted = self.wanted(from, &self.from, schema).await;
+                wanted.map(|(made, wanted)| compare(&made, &wanted, Matching::Names))
+            }
+            _ => Ok(Vec::new()),
+        };
+        match before {
+            Ok(before) => Schema::Compared { wanted, unlike, before },
+            Err(error) => Schema::Failed(error),
+        }
+    }
+
+    /// What of `made` Prisma is to see, and what `schema` asks for: Prisma's own script is run on a clone.
+    async fn wanted(&self, made: &Made, side: &Side, schema: &Utf8Path) -> Result<(Catalog, Catalog), Error> {
+        let database = self.bench.database("schema");
+        self.server.clone_database(&made.database, &database).await?;
+        let mut seen = made.catalog.clone();
+        if side.external.hides_something() {
+            side.external.hide(&seen, self.target(&database)).await?;
+            seen = proof::before(self.target(&database)).await?;
+        }
+        let wanted = match self.diff(&database, schema).await? {
+            None => seen.clone(),
+            Some(script) => {
+                let client = self.server.connect(&database, self.bench.role()).await?;
+                let what = || "run the script of `prisma migrate diff`".to_owned();
+                let refused = |source| postgres::Error::Query { what: what(), source };
+                client.batch_execute(&script).await.map_err(refused)?;
+                drop(client);
+                proof::before(self.target(&database)).await?
+            }
+        };
+        self.server.drop_database(&database).await?;
+        Ok((seen, wanted))
+    }
+
+    async fn diff(&self, database: &str, schema: &Utf8Path) -> Result<Option<String>, Error> {
+        let processes = &self.bench.context.processes;
+        let project = Project { schema: schema.to_owned(), ..self.bench.project.clone() };
+        let prisma = self.bench.prisma(&project).await?;
+        prisma.notes().iter().for_each(|note| self.note(note));
+        let parent = self.server.socket_directory();
+        let work = processes.temporary_directory(parent, "prisma-")?;
+        let question = prisma::DiffRequest {
+            database_url: &self.server.prisma_url(database, self.bench.role()),
+            schema,
+            work_dir: Utf8Path::from_path(work.path()).unwrap_or(parent),
+            timeout: self.bench.context.settings.step_timeout(),
+        };
+        Ok(match prisma::diff(processes, prisma, &question).await? {
+            Diff::Empty => None,
+            Diff::Script(script) => Some(script),
+        })
+    }
+}
+
+/// Writes the schema of `package` into `directory` and gives what Prisma is to be pointed at.
+fn write_schema(package: &Package, directory: &Utf8Path) -> Result<Utf8PathBuf, Error> {
+    let files = package.schema_files();
+    for (name, bytes) in &files {
+        let path = directory.join(name);
+        fs_err::create_dir_all(path.parent().unwrap_or(directory))?;
+        fs_err::write(path, bytes)?;
+    }
+    let is_file = package.files.iter().any(|file| Some(&file.path) == package.schema.as_ref());
+    Ok(match files.as_slice() {
+        [(name, _)] if is_file => directory.join(name),
+        _ => directory.to_owned(),
+    })
+}
+
+/// The tables of `before` that are other ones in `after`, or have something else on them.
+fn touched<'a>(before: &'a Catalog, after: &Catalog) -> BTreeSet<&'a Name> {
+    let differences = compare(before, after, Matching::Identity);
+    let is_touched = |name: &Name| {
+        let object = name.to_string();
+        differences
+            .iter()
+            .any(|difference| difference.object == object || difference.on.as_ref() == Some(name))
+    };
+    before.tables.keys().filter(|name| is_touched(name)).collect()
+}
+
+/// The migration's own fault; an error where only this server is to blame.
+fn fault(error: ReplayError) -> Result<Box<Failure>, Error> {
+    match error {
+        ReplayError::Migration(failure) if !failure.may_succeed_elsewhere => Ok(failure),
+        other => Err(other.into()),
+    }
+}

@@ -1,0 +1,10 @@
+//! What a release would do to a database that runs the previous one.
+
+mod corpus;
+mod history;
+mod packages;
+mod pages;
+mod proofs;
+mod published;
+mod running;
+mod sentences;
