@@ -35,6 +35,8 @@ pub struct ConfigFile {
     pub remote: Option<String>,
     /// The PostgreSQL major that the temporary server must have.
     pub postgres: Option<String>,
+    /// The schema that Prisma works in, `?schema=` in its URL.
+    pub database_schema: Option<String>,
     /// The Prisma CLI.
     pub prisma: Option<Utf8PathBuf>,
     /// Who the history is replayed as.
@@ -117,6 +119,8 @@ pub struct Project {
     pub remote: Option<String>,
     /// The PostgreSQL major that is required.
     pub postgres_major: Option<u32>,
+    /// The schema that Prisma works in, where the configuration names it.
+    pub database_schema: Option<String>,
     /// The Prisma CLI that the configuration names.
     pub prisma: Option<Utf8PathBuf>,
     /// Who the history is replayed as.
@@ -219,6 +223,7 @@ impl Project {
             base_branch: file.base_branch.or_else(|| is_litellm.then(|| LITELLM_BASE.to_owned())),
             remote: file.remote,
             postgres_major,
+            database_schema: file.database_schema.filter(|schema| !schema.is_empty()),
             prisma: file.prisma.map(|prisma| base.join(prisma)),
             replay_as: file.replay_as,
             guard: file.guard,

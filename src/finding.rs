@@ -63,6 +63,25 @@ pub struct Consent {
 }
 
 impl Finding {
+    /// A finding about `object`, which nothing more is known of yet.
+    #[must_use]
+    pub fn new(rule: &'static str, severity: Severity, object: impl Into<String>) -> Self {
+        Self {
+            rule,
+            severity,
+            object: object.into(),
+            file: None,
+            line: None,
+            column: None,
+            statement: String::new(),
+            why: String::new(),
+            safer: String::new(),
+            proof: Vec::new(),
+            created_in: None,
+            allowed: None,
+        }
+    }
+
     /// Whether this finding stops the run.
     #[must_use]
     pub fn refuses(&self) -> bool {

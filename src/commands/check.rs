@@ -308,20 +308,14 @@ impl Check<'_> {
     fn schema_not_reproduced(&self, sql: String) -> Finding {
         let schema = &self.job.project.schema;
         Finding {
-            rule: "migration_missing",
-            severity: Severity::Refuse,
-            object: schema.to_string(),
             file: Some(schema.clone()),
-            line: None,
-            column: None,
             statement: sql,
             why: "the history does not make what the schema says: code that is generated from it would ask for what no \
                   database has"
                 .into(),
             safer: "`run-migration NAME` writes the migration that is missing, after this branch is up to date".into(),
             proof: vec!["the whole history was replayed on a temporary PostgreSQL and compared by Prisma".into()],
-            created_in: None,
-            allowed: None,
+            ..Finding::new("migration_missing", Severity::Refuse, schema.to_string())
         }
     }
 

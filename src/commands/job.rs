@@ -126,8 +126,7 @@ impl<'a> Job<'a> {
     pub(super) async fn postgres(&self, history: &History) -> Result<Server, Stop> {
         let stage = self.context.progress.stage("postgres");
         stage.doing("looking for PostgreSQL");
-        let (extensions, roles) = history::needs::of(history)?;
-        let wanted = Wanted { major: self.project.postgres_major, extensions, roles };
+        let wanted = self.wanted(history)?;
         let (server, tool) = postgres::serve(self.context, &wanted, &stage).await?;
         let made = server.create_roles(&wanted.roles).await?;
         self.took_part(stage, vec![tool]);
@@ -135,6 +134,18 @@ impl<'a> Job<'a> {
             self.note(&format!("Roles that the history names were made for the replay: {}", made.join(", ")));
         }
         Ok(server)
+    }
+
+    /// What the project and its history want of a server.
+    fn wanted(&self, history: &History) -> Result<Wanted, Error> {
+        let (extensions, roles) = history::needs::of(history)?;
+        let Project { database_schema, schema, postgres_major, .. } = self.project;
+        let schema = database_schema.clone().or_else(|| {
+            let (named, place) = prisma::database_schema(schema, &self.context.environment)?;
+            self.note(&format!("The history is replayed in the schema {named}, which {place} names"));
+            Some(named)
+        });
+        Ok(Wanted { major: *postgres_major, extensions, roles, schema })
     }
 
     /// The majors of Prisma do not all apply migrations in the same order.

@@ -48,7 +48,7 @@ async fn replayed(context: &Context, history: &History, report: &mut Report) -> 
     let role = Role::from(replay_as);
     let stage = context.progress.stage("postgres");
     let (extensions, roles) = history::needs::of(history)?;
-    let wanted = Wanted { major, extensions, roles };
+    let wanted = Wanted { major, extensions, roles, schema: None };
     let (server, tool) = postgres::serve(context, &wanted, &stage).await?;
     server.create_roles(&wanted.roles).await?;
     report.timings.push(stage.done(&format!("{} {}, {}", tool.role, tool.version, tool.why)));

@@ -67,7 +67,12 @@ impl<'j> Workbench<'j> {
             what: "list its partitioned tables".into(),
             source,
         })?;
-        Ok(rows.iter().map(|row| Name::from_parts(&[row.get(0), row.get(1)])).collect())
+        // What is in the schema that Prisma works in is written without it.
+        let name = |schema: String, table: String| match schema == self.server.schema() {
+            true => Name::bare(&table),
+            false => Name::from_parts(&[schema, table]),
+        };
+        Ok(rows.iter().map(|row| name(row.get(0), row.get(1))).collect())
     }
 
     /// What the schema has and the history lacks, once `renames`, SQL, has been run.

@@ -86,18 +86,10 @@ impl<'a> AllowList<'a> {
             return None;
         };
         Some(Finding {
-            rule,
-            severity,
-            object: format!("{}:{}", entry.rule, entry.object),
             file: Some(self.file.to_owned()),
-            line: None,
-            column: None,
-            statement: String::new(),
             why,
             safer: safer.to_owned(),
-            proof: Vec::new(),
-            created_in: None,
-            allowed: None,
+            ..Finding::new(rule, severity, format!("{}:{}", entry.rule, entry.object))
         })
     }
 }
@@ -148,20 +140,7 @@ mod tests {
     }
 
     fn finding() -> Finding {
-        Finding {
-            rule: "drop_column",
-            severity: Severity::Refuse,
-            object: "User.email".into(),
-            file: None,
-            line: None,
-            column: None,
-            statement: String::new(),
-            why: String::new(),
-            safer: String::new(),
-            proof: Vec::new(),
-            created_in: None,
-            allowed: None,
-        }
+        Finding::new("drop_column", Severity::Refuse, "User.email")
     }
 
     /// Whether the entry lets the finding through, and what is said of the entry.

@@ -188,18 +188,14 @@ impl<'s> Inspection<'s> {
         let (line, column) = self.lines.position(self.script.sql, step.place.start);
         let key = verdict.key.clone();
         let finding = Finding {
-            rule: rule.id,
-            severity: self.severity(rule, &verdict),
             created_in: key.as_ref().and_then(|key| self.maker(key)),
             why: self.why(rule, &verdict),
-            object: verdict.object,
             file: self.script.file.map(ToOwned::to_owned),
             line: Some(line),
             column: Some(column),
             statement: quote(self.script.sql, &step.statement),
             safer: rule.safer.to_owned(),
-            proof: Vec::new(),
-            allowed: None,
+            ..Finding::new(rule.id, self.severity(rule, &verdict), verdict.object)
         };
         let if_made_again = verdict.if_made_again.map(|(key, severity, why)| {
             self.gone.entry(key).or_default().push(self.findings.len());

@@ -216,18 +216,10 @@ struct Texts {
 impl Wording<'_> {
     fn finding(self, rule: &'static str, severity: Severity, name: &str, texts: Texts) -> Finding {
         Finding {
-            rule,
-            severity,
-            object: name.to_owned(),
             file: Some(self.directory.join(name).join(FILE_NAME)),
-            line: None,
-            column: None,
-            statement: String::new(),
             why: texts.why,
             safer: texts.safer,
-            proof: Vec::new(),
-            created_in: None,
-            allowed: None,
+            ..Finding::new(rule, severity, name)
         }
     }
 

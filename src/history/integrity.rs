@@ -51,20 +51,7 @@ pub fn name_not_utf8(name: &str) -> Finding {
 }
 
 fn damage(rule: &'static str, name: &str, path: &Utf8Path) -> Finding {
-    Finding {
-        rule,
-        severity: Severity::Refuse,
-        object: name.to_owned(),
-        file: Some(path.to_owned()),
-        line: None,
-        column: None,
-        statement: String::new(),
-        why: String::new(),
-        safer: String::new(),
-        proof: Vec::new(),
-        created_in: None,
-        allowed: None,
-    }
+    Finding { file: Some(path.to_owned()), ..Finding::new(rule, Severity::Refuse, name) }
 }
 
 /// What can be wrong with a history as a whole: names that some file systems take for one, migrations with nothing

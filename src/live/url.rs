@@ -46,14 +46,19 @@ pub struct Target {
 }
 
 impl Target {
-    /// The same server under another name for the session, in its database `name` where one is given.
-    pub(crate) fn session(&self, application: &str, name: Option<&str>) -> Self {
+    /// The same under another name for the session.
+    pub(crate) fn session(&self, application: &str) -> Self {
         let mut target = self.clone();
         target.config.application_name(application);
-        if let Some(name) = name {
-            target.config.dbname(name);
-        }
         target
+    }
+
+    /// Another database of the same server, with these options beside the URL's own.
+    pub(crate) fn database(mut self, name: &str, options: &str) -> Self {
+        let own = self.config.get_options().unwrap_or_default();
+        let options = format!("{own} {options}");
+        self.config.dbname(name).options(options.trim());
+        self
     }
 }
 

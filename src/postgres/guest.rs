@@ -9,7 +9,7 @@ use camino::Utf8Path;
 use tokio_postgres::Client;
 use url::Url;
 
-use super::{Error, OLDEST_MAJOR, Wanted, server::quote, workdir::WorkDirectory};
+use super::{Error, OLDEST_MAJOR, Wanted, postmaster::search_path, server::quote, workdir::WorkDirectory};
 use crate::{
     context::Context,
     live::{
@@ -62,7 +62,7 @@ impl Guest {
         let limit = context.settings.step_timeout();
         let target = dialect::parse(url)?;
         let prefix = format!("run_migration_{}", &uuid::Uuid::new_v4().simple().to_string()[..16]);
-        let admin = connect::client(&target.session(&prefix, None), limit).await?;
+        let admin = connect::client(&target.session(&prefix), limit).await?;
         let about = look(&admin, &target, wanted).await?;
         sweep(&admin).await;
         let directory = WorkDirectory::create(context, &RunAs::Myself).await?;
@@ -83,25 +83,27 @@ impl Guest {
         }
     }
 
-    pub(super) async fn connect(&self, database: &str) -> Result<Client, Error> {
-        let target = self.target.session(&self.prefix, Some(&self.name_of(database)));
-        Ok(connect::client(&target, self.limit).await?)
+    pub(super) async fn connect(&self, database: &str, schema: &str) -> Result<Client, Error> {
+        let target =
+            self.target.session(&self.prefix).database(&self.name_of(database), &search_path(schema));
+        let client = connect::client(&target, self.limit).await?;
+        // A long statement of a killed run would keep its database from being swept. Not every platform can tell.
+        let _ = client.batch_execute("SET client_connection_check_interval = '1s'").await;
+        Ok(client)
     }
 
-    /// The URL as it was given, with another database and without a schema.
-    pub(super) fn prisma_url(&self, database: &str) -> String {
+    /// The URL as it was given, with another database and schema.
+    pub(super) fn prisma_url(&self, database: &str, schema: &str) -> String {
         let mut url = self.url.clone();
         url.set_path(&format!("/{}", self.name_of(database)));
-        let others: Vec<(String, String)> = self
+        let mut parameters: Vec<(String, String)> = self
             .url
             .query_pairs()
             .filter(|(key, _)| key != "schema")
             .map(|(key, value)| (key.into_owned(), value.into_owned()))
             .collect();
-        url.set_query(None);
-        if !others.is_empty() {
-            url.query_pairs_mut().extend_pairs(others);
-        }
+        parameters.push(("schema".into(), schema.to_owned()));
+        url.query_pairs_mut().clear().extend_pairs(parameters);
         url.into()
     }
 
@@ -130,7 +132,7 @@ impl Drop for Guest {
         if names.is_empty() {
             return;
         }
-        let target = self.target.session(&self.prefix, None);
+        let target = self.target.session(&self.prefix);
         // This may be called within a runtime, which cannot be entered again.
         let work = std::thread::spawn(move || {
             let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {

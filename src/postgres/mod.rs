@@ -128,7 +128,8 @@ pub async fn serve(context: &Context, wanted: &Wanted, stage: &Stage) -> Result<
     }
     let installation = acquire(context, wanted.clone(), stage).await?;
     stage.doing("starting");
-    Ok((Server::start(context, &installation).await?, installation.tool()))
+    let server = Server::start(context, &installation).await?.looking_into(wanted);
+    Ok((server, installation.tool()))
 }
 
 /// Finds PostgreSQL, or installs it, and proves that it runs here and has what is `wanted`. `stage` is told what

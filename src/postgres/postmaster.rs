@@ -15,7 +15,7 @@ use super::{
     data::data,
     error::{describe, tail},
     locate::command,
-    server::{Role, quote},
+    server::{PUBLIC, Role, quote},
     workdir::WorkDirectory,
 };
 use crate::{context::Context, redact::redact};
@@ -94,7 +94,7 @@ impl Postmaster {
     pub(super) async fn ready(&mut self, limit: Duration) -> Result<Client, Error> {
         let started = Instant::now();
         loop {
-            let attempt = connect(&self.path, "postgres", Role::Superuser);
+            let attempt = connect(&self.path, "postgres", (Role::Superuser, PUBLIC));
             let last = match tokio::time::timeout(limit.saturating_sub(started.elapsed()), attempt).await {
                 Ok(Ok(client)) => return Ok(client),
                 Ok(Err(error)) => describe(&error),
@@ -150,11 +150,18 @@ impl Drop for Postmaster {
     }
 }
 
-/// Opens a session; the connection ends with the client.
+/// The option that makes a session look into `schema` and nowhere else, as Prisma connects: a schema that is called
+/// like the role is nothing special.
+pub(super) fn search_path(schema: &str) -> String {
+    let escaped = quote(schema).replace('\\', "\\\\").replace(' ', "\\ ");
+    format!("-c search_path={escaped}")
+}
+
+/// Opens a session that looks into `schema`; the connection ends with the client.
 pub(super) async fn connect(
     directory: &Utf8Path,
     database: &str,
-    role: Role,
+    (role, schema): (Role, &str),
 ) -> Result<Client, tokio_postgres::Error> {
     let (client, connection) = Config::new()
         .host_path(directory)
@@ -162,8 +169,7 @@ pub(super) async fn connect(
         .user(role.name())
         .dbname(database)
         .application_name("run-migration")
-        // As Prisma connects: a schema that is called like the role is nothing special.
-        .options("-c search_path=\"public\"")
+        .options(search_path(schema))
         .connect(NoTls)
         .await?;
     // Whoever uses the client learns of a broken connection from its own next call.

@@ -61,7 +61,12 @@ pub struct Server {
     limit: Duration,
     /// The roles that were made for the history.
     roles: Mutex<Vec<String>>,
+    /// The schema that sessions look into.
+    schema: String,
 }
+
+/// The schema that every database has.
+pub(super) const PUBLIC: &str = "public";
 
 /// Whose server it is.
 #[derive(Debug)]
@@ -86,6 +91,7 @@ impl Server {
             major: about.major,
             limit,
             roles: Mutex::default(),
+            schema: wanted.schema().to_owned(),
         };
         Ok((server, Tool { role: "postgres", version: about.version, path, why }))
     }
@@ -107,6 +113,7 @@ impl Server {
             major: installation.version.major,
             limit,
             roles: Mutex::default(),
+            schema: PUBLIC.to_owned(),
         };
         server.execute("create its role", &format!("CREATE ROLE {OWNER} LOGIN")).await?;
         Ok(server)
@@ -118,6 +125,7 @@ impl Server {
     /// Where there is one of that name, or the disk is full.
     pub async fn create_database(&self, name: &str, role: Role) -> Result<(), Error> {
         if let Place::Theirs(guest) = &self.place {
+            let database = name;
             let name = guest.name_of(name);
             guest.made(&name);
             // What the user's template holds is not what migrations begin with.
@@ -125,7 +133,8 @@ impl Server {
                 "CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'",
                 quote(&name)
             );
-            return self.execute("create a database", &statement).await;
+            self.execute("create a database", &statement).await?;
+            return self.create_schema(database, role).await;
         }
         let statement = format!("CREATE DATABASE {} OWNER {}", quote(name), role.name());
         self.execute("create a database", &statement).await?;
@@ -135,7 +144,30 @@ impl Server {
             let statement = format!("ALTER SCHEMA public OWNER TO {OWNER}");
             self.within_limit("hand over a schema", database.batch_execute(&statement)).await?;
         }
+        self.create_schema(name, role).await?;
         self.open_schema(name).await
+    }
+
+    /// Makes the schema that Prisma works in, as it does itself.
+    async fn create_schema(&self, database: &str, role: Role) -> Result<(), Error> {
+        if self.schema == PUBLIC {
+            return Ok(());
+        }
+        let client = self.connect(database, role).await?;
+        let statement = format!("CREATE SCHEMA {}", quote(&self.schema));
+        self.within_limit("create a schema", client.batch_execute(&statement)).await
+    }
+
+    /// The schema that Prisma works in: where its ledger is, and everything that names no other.
+    #[must_use]
+    pub fn schema(&self) -> &str {
+        &self.schema
+    }
+
+    /// The same server with sessions that look into the schema that is wanted.
+    #[must_use]
+    pub fn looking_into(self, wanted: &Wanted) -> Self {
+        Self { schema: wanted.schema().to_owned(), ..self }
     }
 
     /// Lets the history's roles own what is in the schema, as every role could up to 14.
@@ -146,7 +178,8 @@ impl Server {
         }
         let client = self.connect(database, Role::Superuser).await?;
         let roles: Vec<_> = roles.iter().map(|role| quote(role)).collect();
-        let statement = format!("GRANT USAGE, CREATE ON SCHEMA public TO {}", roles.join(", "));
+        let statement =
+            format!("GRANT USAGE, CREATE ON SCHEMA {} TO {}", quote(&self.schema), roles.join(", "));
         self.within_limit("open a schema", client.batch_execute(&statement)).await
     }
 
@@ -188,9 +221,9 @@ impl Server {
     /// Where the database does not exist or the server is gone.
     pub async fn connect(&self, database: &str, role: Role) -> Result<Client, Error> {
         match &self.place {
-            Place::Theirs(guest) => guest.connect(database).await,
+            Place::Theirs(guest) => guest.connect(database, &self.schema).await,
             Place::Ours(postmaster) => {
-                let connection = connect(postmaster.directory(), database, role);
+                let connection = connect(postmaster.directory(), database, (role, &self.schema));
                 self.within_limit(&format!("open the database {database}"), connection).await
             }
         }
@@ -208,12 +241,16 @@ impl Server {
     #[must_use]
     pub fn prisma_url(&self, database: &str, role: Role) -> String {
         match &self.place {
-            Place::Theirs(guest) => guest.prisma_url(database),
+            Place::Theirs(guest) => guest.prisma_url(database, &self.schema),
             Place::Ours(postmaster) => format!(
-                "postgresql://{}@localhost:{PORT}/{}?host={}",
+                "postgresql://{}@localhost:{PORT}/{}?host={}{}",
                 role.name(),
                 percent_encode(database),
-                percent_encode(postmaster.directory().as_str())
+                percent_encode(postmaster.directory().as_str()),
+                match &*self.schema {
+                    PUBLIC => String::new(),
+                    schema => format!("&schema={}", percent_encode(schema)),
+                }
             ),
         }
     }

@@ -2,6 +2,8 @@
 
 use camino::Utf8PathBuf;
 
+use super::server::PUBLIC;
+
 /// What a server must be and have.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
@@ -11,6 +13,8 @@ pub struct Wanted {
     pub extensions: Vec<Wish>,
     /// The roles that the history names and does not make.
     pub roles: Vec<Wish>,
+    /// The schema that Prisma works in, where it is not `public`.
+    pub schema: Option<String>,
 }
 
 impl From<Option<u32>> for Wanted {
@@ -92,6 +96,10 @@ const OWN: [&str; 56] = [
 ];
 
 impl Wanted {
+    pub(super) fn schema(&self) -> &str {
+        self.schema.as_deref().unwrap_or(PUBLIC)
+    }
+
     /// The extensions that no installation of the tool's own would have.
     pub(super) fn foreign(&self) -> Vec<&str> {
         let names = self.extensions.iter().map(|wish| wish.name.as_str());

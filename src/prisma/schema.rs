@@ -24,6 +24,15 @@ struct File {
     text: String,
 }
 
+/// Where the database's URL comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Url {
+    /// It stands in the schema.
+    Written(String),
+    /// This variable holds it.
+    Variable(String),
+}
+
 /// Whether the private copy keeps the datasource's URLs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Urls {
@@ -76,6 +85,17 @@ impl Schema {
     /// Whether the datasource names its URL, as it must up to 6 and must not from 7 on.
     pub(super) fn holds_url(&self) -> bool {
         self.files.iter().any(|file| without_urls(&file.text) != file.text)
+    }
+
+    /// The database's URL: as it is written, or the variable that holds it.
+    pub(super) fn url(&self) -> Option<Url> {
+        self.files.iter().find_map(|File { text, .. }| {
+            let block = datasource(text)?;
+            let masked = without_comments(text);
+            let captures = OWN_URL.captures(&masked[block])?;
+            let variable = captures.name("variable").map(|name| Url::Variable(name.as_str().to_owned()));
+            variable.or_else(|| Some(Url::Written(captures.name("written")?.as_str().to_owned())))
+        })
     }
 
     /// The variables that the datasource takes its URLs from.
@@ -170,6 +190,11 @@ static PROVIDER: LazyLock<Regex> =
 #[expect(clippy::unwrap_used, reason = "literal patterns, compiled by the tests below")]
 static URL: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r#"(?m)^[ \t]*(?:url|directUrl|shadowDatabaseUrl)[ \t]*=[ \t]*(?:"(?:[^"\\\n]|\\.)*"|env\([^)\n]*\))"#)
+        .unwrap()
+});
+#[expect(clippy::unwrap_used, reason = "literal patterns, compiled by the tests below")]
+static OWN_URL: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"(?m)^[ \t]*url[ \t]*=[ \t]*(?:"(?<written>[^"\n]*)"|env\([ \t]*"(?<variable>[^"\n]*)")"#)
         .unwrap()
 });
 /// The file and the line in `  -->  schema.prisma:7`.

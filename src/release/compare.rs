@@ -290,18 +290,5 @@ fn schema(source: &Package, package: &Package) -> Option<Finding> {
 }
 
 pub(super) fn found(rule: &'static str, object: &str, file: Utf8PathBuf) -> Finding {
-    Finding {
-        rule,
-        severity: Severity::Refuse,
-        object: object.to_owned(),
-        file: Some(file),
-        line: None,
-        column: None,
-        statement: String::new(),
-        why: String::new(),
-        safer: String::new(),
-        proof: Vec::new(),
-        created_in: None,
-        allowed: None,
-    }
+    Finding { file: Some(file), ..Finding::new(rule, Severity::Refuse, object.to_owned()) }
 }

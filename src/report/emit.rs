@@ -14,6 +14,7 @@ use crate::{
     cli::{Color, Format, GlobalArgs},
     context::Environment,
     outcome::Outcome,
+    redact::redact,
 };
 
 /// A panic is a bug of ours: it is told in one sentence, without a backtrace.
@@ -58,6 +59,8 @@ pub fn report(report: &Report, settings: &GlobalArgs, environment: &Environment)
     }
     // The runner of GitHub Actions obeys what looks like a command in either stream.
     let is_obeyed = environment.is_on("GITHUB_ACTIONS") || settings.format == Format::Github;
+    // The SQL that findings quote may hold a password.
+    let report = &without_secrets(report);
     let said = human::render(report, settings);
     err(&if is_obeyed { github::harmless(&said) } else { said });
     match settings.format {
@@ -80,6 +83,14 @@ pub fn report(report: &Report, settings: &GlobalArgs, environment: &Environment)
         }
     }
     ExitCode::from(report.outcome.exit_code())
+}
+
+fn without_secrets(report: &Report) -> Report {
+    let mut report = report.clone();
+    for finding in &mut report.findings {
+        finding.statement = redact(&finding.statement);
+    }
+    report
 }
 
 /// Adds the summary to the step's, where the runner takes one. Without it the run is what it is.

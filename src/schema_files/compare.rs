@@ -103,21 +103,13 @@ pub fn unified_diff(copy: &Utf8Path, found: &Tree, wanted: &Tree) -> String {
 
 pub(super) fn finding(file: &Utf8Path, why: String) -> Finding {
     Finding {
-        rule: "schema_copy",
-        severity: Severity::Refuse,
-        object: file.to_string(),
-        file: Some(file.to_owned()),
-        line: None,
-        column: None,
-        statement: String::new(),
-        why,
-        safer: "where the source is right, `run-migration sync` makes its copies equal; where a copy is right, bring \
+            file: Some(file.to_owned()),
+            why,
+            safer: "where the source is right, `run-migration sync` makes its copies equal; where a copy is right, bring \
                 its lines into the source first"
             .into(),
-        proof: Vec::new(),
-        created_in: None,
-        allowed: None,
-    }
+            ..Finding::new("schema_copy", Severity::Refuse, file.to_string())
+        }
 }
 
 fn count_lines(count: usize) -> String {

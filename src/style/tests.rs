@@ -231,3 +231,14 @@ fn the_guard_sees_through_what_was_put_around_a_statement() {
         assert!(found.iter().any(crate::finding::Finding::refuses), "{sql}: {found:?}");
     }
 }
+
+#[test]
+fn an_enum_that_is_swapped_needs_no_questions() {
+    let swap = "-- AlterEnum\nBEGIN;\nCREATE TYPE \"E_new\" AS ENUM ('a');\n\
+                ALTER TABLE \"A\" ALTER COLUMN \"e\" TYPE \"E_new\" USING (\"e\"::text::\"E_new\");\n\
+                ALTER TYPE \"E\" RENAME TO \"E_old\";\nALTER TYPE \"E_new\" RENAME TO \"E\";\n\
+                DROP TYPE \"public\".\"E_old\";\nCOMMIT;\n";
+    assert_eq!(one(swap, &idempotent()), swap.replace("DROP TYPE", "DROP TYPE IF EXISTS"));
+    let with_another = format!("{swap}CREATE TYPE \"F\" AS ENUM ('b');\n");
+    assert_eq!(one(&with_another, &idempotent()).matches(" EXISTS (").count(), 1);
+}

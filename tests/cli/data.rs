@@ -316,6 +316,6 @@ async fn keys_of_a_relation_can_change_together() {
                ALTER TABLE \"Post\" ALTER COLUMN \"authorId\" SET DATA TYPE BIGINT;\n\
                ALTER TABLE \"Post\" ADD CONSTRAINT \"Post_authorId_fkey\" FOREIGN KEY (\"authorId\") REFERENCES \"User\"(\"id\") \
                ON DELETE RESTRICT ON UPDATE CASCADE;";
-    // All that is left to say is that it takes its time.
-    expect(sql, "warn add_foreign_key Post.Post_authorId_fkey", &["SHARE ROW EXCLUSIVE on Post"]).await;
+    // The same relation as before: nothing is left to warn of but the time that it takes.
+    expect(sql, "", &[]).await;
 }

@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests run programs and read the environment as a user does")]
 
 mod catalog;
+mod changes;
 mod check;
 mod consent;
 mod corpus;

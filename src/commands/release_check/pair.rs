@@ -409,23 +409,18 @@ impl<'a> Story<'a> {
 /// The finding on a migration that fails.
 fn fails(failure: &Failure, what: &str) -> Finding {
     Finding {
-        rule: "migration_fails",
-        severity: Severity::Refuse,
-        object: failure.migration.clone(),
-        file: Some(failure.path.clone()),
-        line: failure.line.and_then(|line| u32::try_from(line).ok()),
-        column: None,
-        statement: failure.statement.clone(),
-        why: format!("{what}: {}. {FAILS}", failure.what.lines().next().unwrap_or_default()),
-        safer: failure.hint.clone().unwrap_or_else(|| {
+            file: Some(failure.path.clone()),
+            line: failure.line.and_then(|line| u32::try_from(line).ok()),
+            statement: failure.statement.clone(),
+            why: format!("{what}: {}. {FAILS}", failure.what.lines().next().unwrap_or_default()),
+            safer: failure.hint.clone().unwrap_or_else(|| {
             "mend it before it is published; where it is published already, a later migration cannot help: it never comes \
              to that one's turn"
                 .into()
         }),
-        proof: vec!["it was tried on a temporary PostgreSQL".into()],
-        created_in: None,
-        allowed: None,
-    }
+            proof: vec!["it was tried on a temporary PostgreSQL".into()],
+            ..Finding::new("migration_fails", Severity::Refuse, failure.migration.clone())
+        }
 }
 
 /// The finding on a migration that fails on rows alone.

@@ -120,9 +120,6 @@ impl Verdict {
         let at = statement.map(|range| Lines::of(script.sql).position(script.sql, range.start));
         let safer = self.safer.or_else(|| rules::find(self.rule).map(|rule| rule.safer));
         Finding {
-            rule: self.rule,
-            severity: self.severity,
-            object: self.object.clone(),
             file: script.file.map(ToOwned::to_owned),
             line: at.map(|(line, _)| line),
             column: at.map(|(_, column)| column),
@@ -130,8 +127,7 @@ impl Verdict {
             why: self.why(),
             safer: safer.unwrap_or_default().to_owned(),
             proof: self.proof.clone(),
-            created_in: None,
-            allowed: None,
+            ..Finding::new(self.rule, self.severity, self.object.clone())
         }
     }
 }

@@ -20,10 +20,10 @@ const TABLE: &str = "CREATE TABLE _prisma_migrations (
     applied_steps_count     INTEGER NOT NULL DEFAULT 0
 );";
 
-const BEGIN: &str = r#"INSERT INTO "public"."_prisma_migrations"
+const BEGIN: &str = r#"INSERT INTO "_prisma_migrations"
     ("id", "checksum", "started_at", "migration_name") VALUES ($1, $2, $3, $4)"#;
 
-const FINISH: &str = r#"UPDATE "public"."_prisma_migrations"
+const FINISH: &str = r#"UPDATE "_prisma_migrations"
     SET "applied_steps_count" = "applied_steps_count" + 1, "finished_at" = $1 WHERE "id" = $2"#;
 
 const WAITING: &str = "SELECT wait_event_type, wait_event FROM pg_catalog.pg_stat_activity WHERE pid = $1";

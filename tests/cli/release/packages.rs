@@ -104,7 +104,8 @@ fn an_index_is_asked_through_the_user_s_own_pip() {
     let place = tempfile::tempdir().unwrap();
     let place = place.path();
     let index = mkdir(place, "index");
-    (old().wheel(&index), new().wheel(&index));
+    old().wheel(&index);
+    new().wheel(&index);
     pip(place, &index);
     let path = format!("{}:{}", place.join("bin").display(), std::env::var("PATH").unwrap());
     let check = |from: &str, to: &str| -> Ended {

@@ -9,7 +9,7 @@ use std::{
 use serde_json::Value;
 use zip::{ZipWriter, write::SimpleFileOptions};
 
-use super::run::{Ended, run, tools};
+use super::run::{Ended, run};
 
 /// The package's name.
 pub const NAME: &str = "some_extras";
@@ -150,13 +150,6 @@ impl Pair {
     #[track_caller]
     pub fn text_report(&self, code: i32) -> Value {
         self.check(&["--no-database", "--format", "json"]).expect(code).json()
-    }
-
-    /// The same with one.
-    #[track_caller]
-    pub fn report(&self, code: i32) -> Value {
-        let _ = tools();
-        self.check(&["--format", "json"]).expect(code).json()
     }
 }
 

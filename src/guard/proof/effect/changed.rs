@@ -106,6 +106,7 @@ impl Judge<'_> {
         Some(match (difference.kind, values.property) {
             (Kind::Column, Property::Default) if values.before.is_empty() => return None,
             (Kind::Column, Property::Default) if values.after.is_empty() => "drop_default",
+            (Kind::Column, Property::Default) if is_one_value(values.before, values.after) => return None,
             (Kind::Column, Property::Default) => "change_default",
             (Kind::Column, Property::Generated) if narrowed => "drop_expression",
             (Kind::Column, Property::Identity) if values.after.is_empty() => "drop_expression",
@@ -148,6 +149,33 @@ impl Judge<'_> {
     }
 }
 
+/// Whether two defaults are the same constant, written for another type.
+pub(super) fn is_one_value(before: &[String], after: &[String]) -> bool {
+    let constant = |text: &String| {
+        let text = text.split("::").next().unwrap_or_default();
+        let bare = text.trim_matches(|c| c == '(' || c == ')' || c == '\'').to_owned();
+        (!text.contains('(') || text.starts_with('(')).then_some(bare)
+    };
+    let (Some(before), Some(after)) = (before.first(), after.first()) else { return false };
+    constant(before).is_some() && constant(before) == constant(after)
+}
+
 fn written(values: &[String]) -> String {
     if values.is_empty() { "none".into() } else { values.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_default_is_its_value_and_not_how_it_is_written() {
+        let is_one = |one: &str, other: &str| is_one_value(&[one.to_owned()], &[other.to_owned()]);
+        assert!(is_one("0", "'0'::text"));
+        assert!(is_one("'-1'::integer", "(-1)"));
+        assert!(is_one("'x'::character varying", "'x'::text"));
+        assert!(!is_one("'approved'::text", "'active'::text"));
+        assert!(!is_one("now()", "now"));
+        assert!(!is_one("nextval('a'::regclass)", "nextval('b'::regclass)"));
+    }
 }

@@ -11,7 +11,7 @@ use super::{
     verdict::{Basis, Settled, Verdict},
 };
 use crate::{
-    catalog::{Catalog, Change, Difference, Kind, Matching, Object, TypeShape, compare},
+    catalog::{Catalog, Change, Difference, Kind, Matching, Object, Property, TypeShape, compare},
     finding::Severity,
     guard::name::Name,
 };
@@ -71,7 +71,27 @@ impl Effect {
         let mut all: Vec<_> =
             before.iter().filter(holds_nothing).filter(is_back).filter_map(settled).collect();
         all.extend(self.enums_with_all_their_labels());
+        all.extend(self.defaults_of_the_same_value());
         all
+    }
+
+    /// Defaults that are written differently because the column has another type.
+    fn defaults_of_the_same_value(&self) -> impl Iterator<Item = Settled> {
+        self.differences.iter().filter_map(|difference| match &difference.change {
+            Change::Changed { property: Property::Default, before, after, .. }
+                if difference.kind == Kind::Column && changed::is_one_value(before, after) =>
+            {
+                Some(Settled {
+                    rule: "change_default",
+                    object: difference.object.clone(),
+                    at_most: Severity::Info,
+                    proof: "run on the temporary database: the default is the same value, of another type"
+                        .into(),
+                    basis: Basis::Catalogs,
+                })
+            }
+            _ => None,
+        })
     }
 
     /// Enums that were replaced by others under their names, which have all the labels that they had.

@@ -5,17 +5,19 @@
 //! create    CREATE and DROP: other words, or a condition
 //! table     ALTER TABLE, action by action
 //! alter     ALTER of anything else
+//! swap      types that need no condition, because the script itself makes room for them
 //! ```
 
 mod alter;
 mod create;
+mod swap;
 mod table;
 
 use std::{collections::HashSet, ops::Range, panic};
 
 use squawk_syntax::{
     SourceFile, SyntaxNode,
-    ast::{AstNode, Stmt},
+    ast::{AlterTypeAction, AstNode, Stmt},
 };
 
 use super::{lower::trimmed, names::name_of, split};
@@ -123,45 +125,53 @@ pub fn is_blank(sql: &str) -> bool {
 
 fn statements(sql: &str) -> Vec<Statement> {
     let chunks: Vec<_> = split::chunks(sql).filter(|chunk| !chunk.is_blank).collect();
-    let mut gone = HashSet::new();
-    for chunk in &chunks {
-        gone.extend(super::steps_of(sql, chunk).into_iter().filter_map(goes));
-    }
+    let steps: Vec<Vec<Step>> = chunks.iter().map(|chunk| super::steps_of(sql, chunk)).collect();
+    let gone: HashSet<Name> = steps.iter().flatten().filter_map(goes).collect();
+    let swaps = swap::repeatable(&steps);
     let mut statements = Vec::new();
-    for chunk in chunks {
+    for ((chunk, steps), swaps_types) in chunks.into_iter().zip(steps).zip(swaps) {
+        let around = Around { gone: &gone, swaps_types };
         let text = &sql[chunk.range.clone()];
-        let original = || Statement {
+        let original = Statement {
             whole: chunk.range.clone(),
             range: chunk.first..chunk.range.end,
-            steps: super::steps_of(sql, &chunk),
+            steps,
             pieces: Vec::new(),
             concurrently: None,
             obstacle: None,
         };
         if chunk.refusal.is_some() {
-            statements.push(original());
+            statements.push(original);
             continue;
         }
-        let rewritten = panic::catch_unwind(|| rewritten(text, &gone)).ok().flatten();
+        let rewritten = panic::catch_unwind(|| rewritten(text, &around)).ok().flatten();
         statements.push(match rewritten {
             Some(rewritten) => Statement {
                 pieces: rewritten.pieces,
                 concurrently: rewritten.concurrently,
                 obstacle: rewritten.obstacle,
-                ..original()
+                ..original
             },
-            None => original(),
+            None => original,
         });
     }
     statements
 }
 
+/// What a statement has to know of the script around it.
+struct Around<'a> {
+    /// The tables that are no longer there under their names when the script has run.
+    gone: &'a HashSet<Name>,
+    /// Whether the script makes room for the types that the statement makes or renames.
+    swaps_types: bool,
+}
+
 /// A table that is no longer there under its name when the script has run.
-fn goes(step: Step) -> Option<Name> {
-    match step.action {
-        Action::Drop(drop) if drop.kind == Kind::Table => Some(drop.name),
-        Action::Rename(Kind::Table, from, _) => Some(from),
-        Action::SetSchema(Kind::Table, name, _) => Some(name),
+fn goes(step: &Step) -> Option<Name> {
+    match &step.action {
+        Action::Drop(drop) if drop.kind == Kind::Table => Some(drop.name.clone()),
+        Action::Rename(Kind::Table, from, _) => Some(from.clone()),
+        Action::SetSchema(Kind::Table, name, _) => Some(name.clone()),
         _ => None,
     }
 }
@@ -174,7 +184,7 @@ struct Rewritten {
 }
 
 /// The one statement of `text`; `None` where it is none, or none that is understood.
-fn rewritten(text: &str, gone: &HashSet<Name>) -> Option<Rewritten> {
+fn rewritten(text: &str, around: &Around<'_>) -> Option<Rewritten> {
     let parse = SourceFile::parse(text);
     if !parse.errors().is_empty() {
         return None;
@@ -183,11 +193,23 @@ fn rewritten(text: &str, gone: &HashSet<Name>) -> Option<Rewritten> {
     let mut statements = file.stmts();
     let (statement, None) = (statements.next()?, statements.next()) else { return None };
     let text = Text(text);
-    Some(text.table(&statement, gone).or_else(|| text.alter(&statement)).unwrap_or_else(|| {
+    if around.swaps_types && (makes_type(&statement) || renames_type(&statement)) {
+        return Some(text.unchanged(&statement));
+    }
+    Some(text.table(&statement, around.gone).or_else(|| text.alter(&statement)).unwrap_or_else(|| {
         text.create(&statement)
             .or_else(|| text.drop(&statement))
             .unwrap_or_else(|| text.unchanged(&statement))
     }))
+}
+
+const fn makes_type(statement: &Stmt) -> bool {
+    matches!(statement, Stmt::CreateType(_) | Stmt::CreateDomain(_))
+}
+
+fn renames_type(statement: &Stmt) -> bool {
+    let Stmt::AlterType(alter) = statement else { return false };
+    matches!(alter.action(), Some(AlterTypeAction::TypeRenameTo(_)))
 }
 
 /// The text that a tree is of.
