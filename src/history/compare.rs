@@ -163,8 +163,9 @@ impl Change {
         match self {
             Self::Deleted { name } => wording.finding("migration_deleted", Severity::Refuse, name, Texts {
                 why: format!(
-                    "{theirs} has this migration and it is gone here: where it is applied nothing is undone and \
-                     `prisma migrate status` calls the history diverged; a new database never gets it"
+                    "{theirs} has this migration and it is gone here: where it is applied nothing is undone, and once \
+                     nothing is pending `prisma migrate status` calls the database up to date; a new database never \
+                     gets it"
                 ),
                 safer: format!(
                     "restore it ({}); to take back what it does, neutralise it by a file of comments alone where it \
