@@ -211,8 +211,8 @@ impl Server {
     /// # Errors
     /// Where the server is gone.
     pub async fn drop_database(&self, name: &str) -> Result<(), Error> {
-        self.execute("remove a database", &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quote(name)))
-            .await
+        let name = quote(&self.name_of(name));
+        self.execute("remove a database", &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await
     }
 
     /// Connects to a database. The connection ends with the client.
