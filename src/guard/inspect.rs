@@ -103,7 +103,9 @@ impl<'s> Inspection<'s> {
         join::join(&mut found, proof, self.script);
         for Located { mut finding, place } in found {
             if finding.created_in.is_none() {
-                finding.created_in = key_of(&finding, proof).and_then(|key| self.maker(&key));
+                let key = key_of(&finding, proof);
+                let before = key.as_ref().and_then(|key| self.catalog.made_before(key)).map(str::to_owned);
+                finding.created_in = before.or_else(|| self.maker(&key?));
             }
             let statement = place.clone();
             self.findings.push(Pending { place, statement, finding, if_made_again: None, in_company: false });

@@ -290,6 +290,15 @@ impl<'h> Catalog<'h> {
         !columns.is_empty() && columns.iter().all(|column| self.is_ours(Space::Column, &table.member(column)))
     }
 
+    /// The migration that made what had this full name before the script.
+    #[must_use]
+    pub fn made_before(&self, key: &Key) -> Option<&str> {
+        match &self.history.objects.get(key)?.maker {
+            Maker::Migration(migration) => Some(migration),
+            Maker::Script(_) => None,
+        }
+    }
+
     /// The migration that made the object, or its table where nothing is known of the object itself.
     #[must_use]
     pub fn made_in(&self, space: Space, name: &Name) -> Option<&str> {

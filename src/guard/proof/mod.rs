@@ -104,31 +104,32 @@ pub async fn before(target: Target<'_>) -> Result<Catalog, ProofError> {
 pub async fn prove(migration: &Migration, before: Catalog, target: Target<'_>) -> Result<Proof, ProofError> {
     let mut clones = Clones { target, timings: Vec::new() };
     let statements = statements::split(&migration.sql);
-    let started = Instant::now();
     let deployed = clones.make("deployed").await?;
-    let after = async {
+    let after = timed(async {
         let target = Target { database: &deployed, ..target };
         replay::add(migration, target).await?;
         self::before(target).await
-    };
-    let traced = async {
+    });
+    let traced = timed(async {
         let client = clones.connect(&clones.make("traced").await?).await?;
         Ok::<_, ProofError>(trace::trace(&client, &migration.sql, &statements).await?)
-    };
-    let (after, trace) = tokio::try_join!(after, traced)?;
-    clones.took("effect", started);
+    });
+    let ((after, effect_took), (trace, trace_took)) = tokio::try_join!(after, traced)?;
+    clones.timings.extend([("effect", effect_took), ("locks", trace_took)]);
 
     let effect = Effect::between(before, after);
     let places = Places { sql: &migration.sql, statements: &statements, trace: &trace };
     let mut verdicts = effect.verdicts(places);
     let mut settled = effect.settled();
     if data::is_needed(&effect, places) {
-        let started = Instant::now();
-        let client = clones.connect(&clones.make("rows").await?).await?;
-        let said = data::ask(&client, &effect, places).await?;
+        let said = timed(async {
+            let client = clones.connect(&clones.make("rows").await?).await?;
+            Ok::<_, ProofError>(data::ask(&client, &effect, places).await?)
+        });
+        let (said, took) = said.await?;
         verdicts.extend(said.verdicts);
         settled.extend(said.settled);
-        clones.took("data", started);
+        clones.timings.push(("data", took));
     }
     let (waits, quick) = (locks::verdicts(&effect.before, places), locks::quick(&effect.before, places));
     let verdicts = verdict::merged(verdicts);
@@ -192,11 +193,16 @@ impl Clones<'_> {
         Ok(name)
     }
 
-    async fn connect(&self, database: &str) -> Result<Client, postgres::Error> {
-        self.target.server.connect(database, Role::from(self.target.replay_as)).await
+    /// A session in which no statement takes longer than a migration may.
+    async fn connect(&self, database: &str) -> Result<Client, ProofError> {
+        let client = self.target.server.connect(database, Role::from(self.target.replay_as)).await?;
+        client.batch_execute(&format!("SET statement_timeout = {}", self.target.limit.as_millis())).await?;
+        Ok(client)
     }
+}
 
-    fn took(&mut self, what: &'static str, since: Instant) {
-        self.timings.push((what, since.elapsed()));
-    }
+/// What `work` comes to, and how long it took.
+async fn timed<T>(work: impl Future<Output = Result<T, ProofError>>) -> Result<(T, Duration), ProofError> {
+    let started = Instant::now();
+    Ok((work.await?, started.elapsed()))
 }

@@ -10,9 +10,6 @@ use super::{
 };
 use crate::catalog::Catalog;
 
-/// How many statements are run for one table at most: with thousands of statements not every value is tried.
-const MOST_RUNS: usize = 4000;
-
 /// A number that no row has been given.
 const ELSEWHERE: u32 = 500_000;
 
@@ -39,7 +36,6 @@ pub(super) struct Asker<'a> {
     pub(super) catalog: &'a Catalog,
     pub(super) subject: &'a Subject<'a>,
     pub(super) builder: Builder<'a>,
-    runs: usize,
 }
 
 /// The connection is gone.
@@ -47,7 +43,7 @@ pub(super) type Broken = tokio_postgres::Error;
 
 impl<'a> Asker<'a> {
     pub(super) fn new(stage: &'a Stage<'a>, catalog: &'a Catalog, subject: &'a Subject<'a>) -> Self {
-        Self { stage, catalog, subject, builder: Builder::new(catalog), runs: 0 }
+        Self { stage, catalog, subject, builder: Builder::new(catalog, &subject.asked) }
     }
 
     /// The reply to each of the subject's questions.
@@ -70,15 +66,16 @@ impl<'a> Asker<'a> {
     }
 
     async fn reply(&mut self, question: &Question, plan: &Plan) -> Result<Reply, Broken> {
-        if self.runs > MOST_RUNS {
+        if self.stage.is_tired() {
             return Ok(Reply::Unknown("the script is too long to try every value".into()));
         }
         match question {
             Question::Type { column, from, to } => self.values(column, (from, to), plan).await,
-            Question::Required { column } => Ok(plan
-                .refusal(|refusal| refusal.sqlstate == "23502" && refusal.column.as_ref() == Some(column))
-                .map_or(Reply::Satisfied, Reply::Fails)),
-            Question::NotNull { column } => self.with(column, None, plan).await,
+            Question::Required { column } => Ok(self.missing(column, plan).unwrap_or(Reply::Satisfied)),
+            Question::NotNull { column } => match self.missing(column, plan) {
+                Some(fails) => Ok(fails),
+                None => self.with(column, None, plan).await,
+            },
             Question::Demand { demand, name, columns } => self.demand(*demand, (name, columns), plan).await,
             Question::Rows => self.rows(plan).await,
         }
@@ -93,8 +90,15 @@ impl<'a> Asker<'a> {
         values
     }
 
-    pub(super) async fn run(&mut self, given: Given<'_>, units: &[Unit]) -> Result<Trial, Unable> {
-        self.runs += units.len();
+    /// That any row fails for want of a value in the column.
+    fn missing(&self, column: &str, plan: &Plan) -> Option<Reply> {
+        let is_it = |refusal: &Refusal| {
+            refusal.sqlstate == "23502" && refusal.is_on(self.subject.after_name, Some(column))
+        };
+        plan.refusal(is_it).map(Reply::Fails)
+    }
+
+    pub(super) async fn run(&self, given: Given<'_>, units: &[Unit]) -> Result<Trial, Unable> {
         self.stage.run(given, units, (self.subject.name, self.subject.after_name)).await
     }
 
@@ -132,7 +136,7 @@ impl<'a> Asker<'a> {
         }
         let mut fates = Vec::new();
         for (value, group) in values.iter().zip(&groups) {
-            if self.runs > MOST_RUNS {
+            if self.stage.is_tired() {
                 break;
             }
             match self.run(Given::All(group), &plan.units).await {

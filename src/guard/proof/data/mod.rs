@@ -46,7 +46,7 @@ pub(super) async fn ask(
     let mut stage = Stage::open(client, places).await?;
     let mut said = Said::default();
     for subject in questions::subjects(effect, places.trace) {
-        stage.advance(subject.statements.start).await?;
+        stage.advance(subject.start).await?;
         for (question, reply) in Asker::new(&stage, &effect.before, &subject).replies().await? {
             said.add(&subject, (question, &reply), places);
         }

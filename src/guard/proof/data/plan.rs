@@ -39,7 +39,8 @@ impl Asker<'_> {
         let choices = self.choices();
         let mut choice = 0;
         let most = choices.iter().map(|(_, values)| values.len()).max().unwrap_or(0);
-        let mut plan = Plan { units: self.stage.units(self.subject.statements.clone()), ..Plan::default() };
+        let mut plan =
+            Plan { units: self.stage.units(self.subject.statements.iter().copied()), ..Plan::default() };
         loop {
             plan.base = choices
                 .iter()
@@ -56,6 +57,9 @@ impl Asker<'_> {
                 Err(why) => return Ok(Err(why)),
             };
             let End::Failed(place, refusal) = trial.end else { return Ok(Ok(plan)) };
+            if self.stage.is_tired() {
+                return Ok(Err("the script is too long to try everything".into()));
+            }
             if refusal.is_about_a_value() && choice + 1 < most {
                 choice += 1;
             } else {

@@ -26,8 +26,15 @@ pub(super) struct Subject<'a> {
     pub(super) after: &'a Table,
     /// What is asked.
     pub(super) questions: Vec<Question>,
-    /// The statements that matter to it: from the first that touches it, or what it points to, to the last.
-    pub(super) statements: std::ops::Range<usize>,
+    /// The columns that something is asked about.
+    pub(super) asked: BTreeSet<String>,
+    /// Where the statements that matter to it begin.
+    pub(super) start: usize,
+    /// The statements that matter to it: from the first that touches it, or what it points to, to the last that
+    /// touches it, without those that are about other tables.
+    pub(super) statements: Vec<usize>,
+    /// Tables whose rows go with its own.
+    pub(super) followers: Vec<String>,
 }
 
 /// A question about rows.
@@ -81,7 +88,7 @@ pub(super) fn subjects<'a>(effect: &'a Effect, trace: &Trace) -> Vec<Subject<'a>
     let before = effect.before.tables.iter();
     let mut subjects: Vec<_> =
         before.filter_map(|(name, table)| subject(effect, trace, (name, table))).collect();
-    subjects.sort_by_key(|subject| subject.statements.start);
+    subjects.sort_by_key(|subject| subject.start);
     subjects
 }
 
@@ -93,36 +100,72 @@ fn subject<'a>(
     let (after_name, after) = effect.after.tables.iter().find(|(_, after)| after.id == table.id)?;
     let touched = |id: Id| (0..trace.steps.len()).filter(move |place| trace.touches(*place, id));
     let end = touched(table.id).next_back()? + 1;
-    let related = ancestors(&effect.before, name);
-    let start = related.iter().filter_map(|id| touched(*id).next()).min()?.min(end - 1);
     let mut questions = columns(effect, table, after);
     questions.extend(demands(table, after));
     if changes_rows(trace, table.id) {
         questions.push(Question::Rows);
     }
-    (!questions.is_empty()).then_some(Subject {
-        name,
-        table,
-        after_name,
-        after,
-        questions,
-        statements: start..end,
-    })
+    if questions.is_empty() {
+        return None;
+    }
+    let asked: BTreeSet<String> = questions.iter().flat_map(Question::columns).map(str::to_owned).collect();
+    let mut related = ancestors(&effect.before, name, &asked);
+    related.extend(ancestors(&effect.after, after_name, &asked));
+    let start = related.iter().filter_map(|id| touched(*id).next()).min()?.min(end - 1);
+    let is_about_others = |place: &usize| {
+        let mut tables =
+            effect.before.tables.values().map(|table| table.id).filter(|id| trace.touches(*place, *id));
+        let touches_some = tables.clone().next().is_some();
+        touches_some && tables.all(|id| !related.contains(&id))
+    };
+    let statements = (start..end).filter(|place| !is_about_others(place)).collect();
+    let followers = followers(&effect.before, name);
+    Some(Subject { name, table, after_name, after, questions, asked, start, statements, followers })
 }
 
-/// The table and every table that its rows may need a row of.
-fn ancestors(catalog: &Catalog, name: &Name) -> BTreeSet<Id> {
+/// The tables whose rows are deleted with those of the table.
+fn followers(catalog: &Catalog, name: &Name) -> Vec<String> {
+    let follows = |table: &Table| {
+        table.constraints.values().any(|constraint| {
+            constraint.references.as_ref().is_some_and(|reference| reference.table == *name)
+                && constraint.definition.contains("ON DELETE CASCADE")
+        })
+    };
+    let tables = catalog.tables.iter().filter(|(_, table)| follows(table));
+    tables.map(|(name, _)| name.to_string()).collect()
+}
+
+/// The table and every table that its rows need a row of: through keys that demand one, or that something is
+/// asked about.
+fn ancestors(catalog: &Catalog, name: &Name, asked: &BTreeSet<String>) -> BTreeSet<Id> {
     let mut found = BTreeSet::new();
     let mut open = vec![name];
-    while let Some(name) = open.pop() {
-        let Some(table) = catalog.tables.get(name) else { continue };
-        if found.insert(table.id) {
-            let references =
-                table.constraints.values().filter_map(|constraint| constraint.references.as_ref());
-            open.extend(references.map(|reference| &reference.table));
+    while let Some(next) = open.pop() {
+        let Some(table) = catalog.tables.get(next) else { continue };
+        if !found.insert(table.id) {
+            continue;
         }
+        let demands = |constraint: &&Constraint| {
+            constraint.columns.iter().all(|column| {
+                let is_required = table.column(column).is_some_and(|column| !column.nullable);
+                is_required || next == name && asked.contains(column)
+            })
+        };
+        let references = table.constraints.values().filter(demands).filter_map(|key| key.references.as_ref());
+        open.extend(references.map(|reference| &reference.table));
     }
     found
+}
+
+impl Question {
+    /// The columns that it is about, by their names before.
+    fn columns(&self) -> Vec<&str> {
+        match self {
+            Self::Type { column, .. } | Self::NotNull { column } => vec![column],
+            Self::Demand { columns, .. } => columns.iter().map(String::as_str).collect(),
+            Self::Required { .. } | Self::Rows => Vec::new(),
+        }
+    }
 }
 
 fn columns(effect: &Effect, table: &Table, after: &Table) -> Vec<Question> {

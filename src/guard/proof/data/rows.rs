@@ -24,7 +24,7 @@ pub(super) struct Row {
 /// Which columns of a row are given values although they need none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fill {
-    /// Every column.
+    /// Every column, but for foreign keys that nothing is asked about: each would need another row.
     Full,
     /// Those that must have one.
     Sparse,
@@ -58,6 +58,8 @@ pub(super) fn literal(value: Option<&str>) -> String {
 #[derive(Debug)]
 pub(super) struct Builder<'a> {
     catalog: &'a Catalog,
+    /// The columns that something is asked about.
+    asked: &'a BTreeSet<String>,
     next: u32,
     /// Values that conditions of a table want, as far as they were found out.
     wanted: BTreeMap<Name, Values>,
@@ -66,8 +68,8 @@ pub(super) struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    pub(super) const fn new(catalog: &'a Catalog) -> Self {
-        Self { catalog, next: 1, wanted: BTreeMap::new(), made: BTreeSet::new() }
+    pub(super) const fn new(catalog: &'a Catalog, asked: &'a BTreeSet<String>) -> Self {
+        Self { catalog, asked, next: 1, wanted: BTreeMap::new(), made: BTreeSet::new() }
     }
 
     /// Another trial begins: nothing is there yet.
@@ -133,13 +135,23 @@ impl<'a> Builder<'a> {
         if let Some(value) = fixed.get(&column.name).or(wanted) {
             return Ok(value.clone());
         }
-        if column.nullable && fill == Fill::Sparse {
+        if column.nullable && (fill == Fill::Sparse || self.is_idle_key(table, column)) {
             return Ok(None);
         }
         match sample(self.catalog, &column.data_type, number) {
             None if !column.nullable => Err(format!("no value is known for the type {}", column.data_type)),
             value => Ok(value),
         }
+    }
+
+    /// Whether the column points somewhere and nothing is asked about it.
+    fn is_idle_key(&self, table: &Name, column: &Column) -> bool {
+        let points = |constraint: &Constraint| {
+            constraint.references.is_some() && constraint.columns.contains(&column.name)
+        };
+        let mut constraints =
+            self.catalog.tables.get(table).into_iter().flat_map(|table| table.constraints.values());
+        !self.asked.contains(&column.name) && constraints.any(points)
     }
 
     /// Makes the row that a foreign key points to, or lets the key point to nothing where it may.
@@ -273,7 +285,8 @@ mod tests {
     #[test]
     fn what_a_row_points_to_comes_first_and_once() {
         let catalog = catalog();
-        let mut builder = Builder::new(&catalog);
+        let asked = BTreeSet::new();
+        let mut builder = Builder::new(&catalog, &asked);
         let order = Name::bare("order");
         let rows = builder.row(&order, &Values::new(), Fill::Full).unwrap();
         assert_eq!(
@@ -292,8 +305,12 @@ mod tests {
     #[test]
     fn a_row_may_point_to_nothing_or_to_itself() {
         let catalog = catalog();
-        let rows = Builder::new(&catalog).row(&Name::bare("user"), &Values::new(), Fill::Full).unwrap();
-        assert_eq!(rows.last().unwrap().values["boss"], rows.last().unwrap().values["id"]);
+        for (asked, points) in [(BTreeSet::new(), false), (["boss".to_owned()].into(), true)] {
+            let mut builder = Builder::new(&catalog, &asked);
+            let rows = builder.row(&Name::bare("user"), &Values::new(), Fill::Full).unwrap();
+            let row = &rows.last().unwrap().values;
+            assert_eq!(row["boss"].clone(), row["id"].clone().filter(|_| points));
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A clone on which rows are tried: rows are inserted, statements run, the rows read again, and all of it is
 //! taken back to a savepoint.
 
-use std::sync::LazyLock;
+use std::{cell::Cell, sync::LazyLock};
 
 use regex::Regex;
 use tokio_postgres::{Client, SimpleQueryMessage};
@@ -14,6 +14,10 @@ use crate::guard::{
         trace::{Seen, is_transaction_control},
     },
 };
+
+/// How many statements are run in trials at most: of a script with thousands of statements not everything is
+/// tried, so that the proof takes seconds and not minutes.
+const MOST_RUNS: usize = 4_000;
 
 /// How many rows of a table are read.
 const MOST_ROWS: usize = 1000;
@@ -47,6 +51,12 @@ impl Refusal {
             column: error.column().map(str::to_owned),
             constraint: error.constraint().map(str::to_owned),
         })
+    }
+
+    /// Whether it is about this column, or any, of `table`.
+    pub(super) fn is_on(&self, table: &Name, column: Option<&str>) -> bool {
+        self.table.as_ref() == Some(&table.name)
+            && column.is_none_or(|column| self.column.as_deref() == Some(column))
     }
 
     /// Whether it is about the rows, not about the statement.
@@ -107,19 +117,21 @@ pub(super) struct Stage<'a> {
     client: &'a Client,
     places: Places<'a>,
     position: usize,
+    /// How many statements were run in trials.
+    runs: Cell<usize>,
 }
 
 impl<'a> Stage<'a> {
     /// Opens the transaction.
     pub(super) async fn open(client: &'a Client, places: Places<'a>) -> Result<Self, tokio_postgres::Error> {
         client.batch_execute("BEGIN").await?;
-        Ok(Self { client, places, position: 0 })
+        Ok(Self { client, places, position: 0, runs: Cell::new(0) })
     }
 
-    /// The statements of `range` as they can be run here: without those that begin and end transactions, and
+    /// The statements `places` as they can be run here: without those that begin and end transactions, and
     /// none `CONCURRENTLY`.
-    pub(super) fn units(&self, range: std::ops::Range<usize>) -> Vec<Unit> {
-        range.filter_map(|place| Some(Unit { place, sql: self.runnable(place)? })).collect()
+    pub(super) fn units(&self, places: impl IntoIterator<Item = usize>) -> Vec<Unit> {
+        places.into_iter().filter_map(|place| Some(Unit { place, sql: self.runnable(place)? })).collect()
     }
 
     fn runnable(&self, place: usize) -> Option<String> {
@@ -161,6 +173,11 @@ impl<'a> Stage<'a> {
         }
     }
 
+    /// Whether so much was tried that the rest has to remain unknown.
+    pub(super) fn is_tired(&self) -> bool {
+        self.runs.get() > MOST_RUNS
+    }
+
     /// Inserts the rows, runs the units, and reads the rows of the table, which is called `names.0` before and
     /// `names.1` after. Then everything is as it was.
     pub(super) async fn run(
@@ -169,6 +186,7 @@ impl<'a> Stage<'a> {
         units: &[Unit],
         names: (&Name, &Name),
     ) -> Result<Trial, Unable> {
+        self.runs.set(self.runs.get() + units.len());
         self.client.batch_execute("SAVEPOINT trial").await?;
         let trial = self.trial(given, units, names).await;
         self.client.batch_execute("ROLLBACK TO trial;RELEASE trial").await?;

@@ -208,8 +208,16 @@ impl About<'_> {
                 (true, false) if !selects => "delete_all_rows",
                 _ => "delete_rows",
             };
-            let verdict = Verdict::new(rule, severity(all), object);
-            return Some(verdict.proved(format!("{tried}: {gone} of {rows} are gone")).at(statement));
+            let mut verdict = Verdict::new(rule, severity(all), object)
+                .proved(format!("{tried}: {gone} of {rows} are gone"))
+                .at(statement);
+            if !self.subject.followers.is_empty() {
+                let followers = self.subject.followers.join(", ");
+                verdict = verdict.proved(format!(
+                    "go along, for they point to them ON DELETE CASCADE: rows of {followers}"
+                ));
+            }
+            return Some(verdict);
         }
         let (column, replaced) = replaced.iter().max_by_key(|(_, replaced)| replaced.count)?;
         let proof = format!(
