@@ -43,7 +43,7 @@ pub(super) type Broken = tokio_postgres::Error;
 
 impl<'a> Asker<'a> {
     pub(super) fn new(stage: &'a Stage<'a>, catalog: &'a Catalog, subject: &'a Subject<'a>) -> Self {
-        Self { stage, catalog, subject, builder: Builder::new(catalog, &subject.asked) }
+        Self { stage, catalog, subject, builder: Builder::new(catalog).asking(&subject.asked) }
     }
 
     /// The reply to each of the subject's questions.

@@ -58,8 +58,8 @@ pub(super) fn literal(value: Option<&str>) -> String {
 #[derive(Debug)]
 pub(super) struct Builder<'a> {
     catalog: &'a Catalog,
-    /// The columns that something is asked about.
-    asked: &'a BTreeSet<String>,
+    /// The columns that something is asked about; `None` for all.
+    asked: Option<&'a BTreeSet<String>>,
     next: u32,
     /// Values that conditions of a table want, as far as they were found out.
     wanted: BTreeMap<Name, Values>,
@@ -68,8 +68,13 @@ pub(super) struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    pub(super) const fn new(catalog: &'a Catalog, asked: &'a BTreeSet<String>) -> Self {
-        Self { catalog, asked, next: 1, wanted: BTreeMap::new(), made: BTreeSet::new() }
+    pub(super) const fn new(catalog: &'a Catalog) -> Self {
+        Self { catalog, asked: None, next: 1, wanted: BTreeMap::new(), made: BTreeSet::new() }
+    }
+
+    /// Makes rows for questions about these columns only.
+    pub(super) fn asking(self, asked: &'a BTreeSet<String>) -> Self {
+        Self { asked: Some(asked), ..self }
     }
 
     /// Another trial begins: nothing is there yet.
@@ -151,7 +156,7 @@ impl<'a> Builder<'a> {
         };
         let mut constraints =
             self.catalog.tables.get(table).into_iter().flat_map(|table| table.constraints.values());
-        !self.asked.contains(&column.name) && constraints.any(points)
+        self.asked.is_some_and(|asked| !asked.contains(&column.name)) && constraints.any(points)
     }
 
     /// Makes the row that a foreign key points to, or lets the key point to nothing where it may.
@@ -285,8 +290,7 @@ mod tests {
     #[test]
     fn what_a_row_points_to_comes_first_and_once() {
         let catalog = catalog();
-        let asked = BTreeSet::new();
-        let mut builder = Builder::new(&catalog, &asked);
+        let mut builder = Builder::new(&catalog);
         let order = Name::bare("order");
         let rows = builder.row(&order, &Values::new(), Fill::Full).unwrap();
         assert_eq!(
@@ -306,7 +310,7 @@ mod tests {
     fn a_row_may_point_to_nothing_or_to_itself() {
         let catalog = catalog();
         for (asked, points) in [(BTreeSet::new(), false), (["boss".to_owned()].into(), true)] {
-            let mut builder = Builder::new(&catalog, &asked);
+            let mut builder = Builder::new(&catalog).asking(&asked);
             let rows = builder.row(&Name::bare("user"), &Values::new(), Fill::Full).unwrap();
             let row = &rows.last().unwrap().values;
             assert_eq!(row["boss"].clone(), row["id"].clone().filter(|_| points));
