@@ -13,7 +13,7 @@ use super::{
 use crate::{
     catalog::{Kind, relation},
     finding::Severity,
-    guard::name::Name,
+    guard::{name::Name, rules},
 };
 
 /// How many examples a proof holds of each kind.
@@ -94,8 +94,11 @@ impl About<'_> {
             (Question::Rows, Reply::Rows(losses)) => self.rows(losses)?,
             (_, Reply::Fails(refusal)) => {
                 let (rule, object) = self.of();
+                let code = &refusal.sqlstate;
+                let is_said = rules::find(rule).is_some_and(|rule| rule.why.contains(code.as_str()));
+                let because = format!("A row that may exist makes it fail with {code}.");
                 Verdict::new(rule, Severity::Warn, object)
-                    .because(format!("A row that may exist makes it fail with {}.", refusal.sqlstate))
+                    .because(if is_said { String::new() } else { because })
                     .proved(format!("tried with such a row on the temporary database: {}", shown(refusal)))
             }
             _ => return None,

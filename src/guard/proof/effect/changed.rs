@@ -157,7 +157,9 @@ pub(super) fn is_one_value(before: &[String], after: &[String]) -> bool {
         (!text.contains('(') || text.starts_with('(')).then_some(bare)
     };
     let (Some(before), Some(after)) = (before.first(), after.first()) else { return false };
-    constant(before).is_some() && constant(before) == constant(after)
+    let (Some(before), Some(after)) = (constant(before), constant(after)) else { return false };
+    let number = |text: &str| text.parse::<f64>().ok();
+    before == after || number(&before).is_some() && number(&before) == number(&after)
 }
 
 fn written(values: &[String]) -> String {
@@ -173,6 +175,7 @@ mod tests {
         let is_one = |one: &str, other: &str| is_one_value(&[one.to_owned()], &[other.to_owned()]);
         assert!(is_one("0", "'0'::text"));
         assert!(is_one("'-1'::integer", "(-1)"));
+        assert!(is_one("0.0", "0"));
         assert!(is_one("'x'::character varying", "'x'::text"));
         assert!(!is_one("'approved'::text", "'active'::text"));
         assert!(!is_one("now()", "now"));
