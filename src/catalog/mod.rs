@@ -3,7 +3,7 @@
 //! ```text
 //! database -> query    the questions, asked in one round trip
 //!          -> rows     the answers as they come
-//!          -> read     the answers put together: a Catalog
+//!          -> read, build  the answers put together: a Catalog
 //! Catalog  -> objects  every object by itself, with its properties
 //!          -> compare  what one catalog has and the other has not
 //! ```
@@ -11,6 +11,7 @@
 //! Every schema of the user's is read; the system's and what extensions bring with them are not, nor is
 //! Prisma's ledger.
 
+mod build;
 mod compare;
 mod name;
 mod objects;

@@ -281,6 +281,7 @@ async fn rows_are_made_that_the_table_takes() {
         "CREATE TABLE t (id int PRIMARY KEY, v float8 UNIQUE);",
         "CREATE TABLE t (id int, day date, v float8, PRIMARY KEY (id, day)) PARTITION BY RANGE (day); \
          CREATE TABLE t_all PARTITION OF t DEFAULT;",
+        "CREATE TABLE p (id float8 PRIMARY KEY); CREATE TABLE t (id int PRIMARY KEY, p float8 NOT NULL REFERENCES p, v float8);",
         "CREATE TABLE t (\"odd \"\"name\" text PRIMARY KEY, v float8); INSERT INTO t VALUES ('there', 3.5);",
     ] {
         let findings = found(before, change).await;

@@ -122,8 +122,9 @@ impl<'a> Asker<'a> {
             ));
         }
         let values = self.candidates(types.0, types.1);
-        let groups = self.groups(column, &values, plan);
         if self.key(column).is_some() {
+            self.builder.begin();
+            let groups: Vec<_> = values.iter().map(|value| self.row_with(column, value, plan)).collect();
             let trial = self.run(Given::Any(&groups), &plan.units).await;
             match trial {
                 // Rows that were in one another's way are tried by themselves.
@@ -134,12 +135,30 @@ impl<'a> Asker<'a> {
                 Err(Unable::Connection(error)) => return Err(error),
             }
         }
+        let fates = self.one_by_one(column, types, &values, plan).await?;
+        Ok(if fates.is_empty() {
+            Reply::Unknown("no row with a value to try could be made".into())
+        } else {
+            Reply::Values(fates)
+        })
+    }
+
+    /// The same with one row at a time, so that each failure is that of its own value.
+    async fn one_by_one(
+        &mut self,
+        column: &str,
+        types: (&str, &str),
+        values: &[String],
+        plan: &Plan,
+    ) -> Result<Vec<Fate>, Broken> {
         let mut fates = Vec::new();
-        for (value, group) in values.iter().zip(&groups) {
+        for value in values {
             if self.stage.is_tired() {
                 break;
             }
-            match self.run(Given::All(group), &plan.units).await {
+            self.builder.begin();
+            let rows = self.row_with(column, value, plan);
+            match self.run(Given::All(&rows), &plan.units).await {
                 Ok(Trial { end: End::Failed(_, refusal), .. }) => {
                     fates.push(Fate::Fails { value: value.clone(), refusal });
                 }
@@ -155,24 +174,14 @@ impl<'a> Asker<'a> {
                 Err(Unable::Connection(error)) => return Err(error),
             }
         }
-        Ok(if fates.is_empty() {
-            Reply::Unknown("no row with a value to try could be made".into())
-        } else {
-            Reply::Values(fates)
-        })
+        Ok(fates)
     }
 
-    /// A row for each value, after those that it points to.
-    fn groups(&mut self, column: &str, values: &[String], plan: &Plan) -> Vec<Vec<Row>> {
-        self.builder.begin();
-        values
-            .iter()
-            .map(|value| {
-                let mut fixed = plan.base.clone();
-                fixed.insert(column.to_owned(), Some(value.clone()));
-                self.builder.row(self.subject.name, &fixed, Fill::Full).unwrap_or_default()
-            })
-            .collect()
+    /// A row with the value in the column, after those that it points to.
+    fn row_with(&mut self, column: &str, value: &str, plan: &Plan) -> Vec<Row> {
+        let mut fixed = plan.base.clone();
+        fixed.insert(column.to_owned(), Some(value.to_owned()));
+        self.builder.row(self.subject.name, &fixed, Fill::Full).unwrap_or_default()
     }
 
     /// Whether rows that may exist satisfy a new demand.
