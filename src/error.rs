@@ -119,6 +119,7 @@ impl Error {
     pub const fn outcome(&self) -> Outcome {
         match self {
             Self::Usage(_) | Self::Name(_) | Self::Rename(_) => Outcome::UsageError,
+            Self::Config(error) if error.is_usage() => Outcome::UsageError,
             _ => Outcome::Failed,
         }
     }

@@ -58,6 +58,8 @@ pub enum Command {
     Ready(live::ReadyArgs),
     /// Write the tables and columns that the migrations make, for `ready --snapshot`
     Snapshot(live::SnapshotArgs),
+    /// Write a commented run-migration.toml from what the repository has
+    Init(InitArgs),
     /// Show what would be used and why, and how to mend what is missing
     Doctor,
     /// Print the workflows that make every pull request pass the check
@@ -79,6 +81,7 @@ impl Command {
             Self::Status(_) => "status",
             Self::Ready(_) => "ready",
             Self::Snapshot(_) => "snapshot",
+            Self::Init(_) => "init",
             Self::Doctor => "doctor",
             Self::Ci(_) => "ci",
         }
@@ -157,6 +160,14 @@ pub struct SyncArgs {
     pub discard: bool,
 }
 
+/// Options of `init`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct InitArgs {
+    /// Print it and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
 /// Options of every command, before or after its name.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Everywhere")]
@@ -167,6 +178,12 @@ pub struct GlobalArgs {
     /// The configuration file [default: run-migration.toml in the repository, if there is one]
     #[arg(long, global = true, value_name = "FILE", env = "RUN_MIGRATION_CONFIG")]
     pub config: Option<Utf8PathBuf>,
+    /// Of several projects in one repository, this one [default: all, or that of the working directory]
+    #[arg(long, global = true, value_name = "NAME", env = "RUN_MIGRATION_PROJECT")]
+    pub project: Option<String>,
+    /// Run no code of the repository's to find out about it: prisma.config.* is not read
+    #[arg(long, global = true, env = "RUN_MIGRATION_UNTRUSTED", value_parser = clap::builder::FalseyValueParser::new())]
+    pub untrusted: bool,
     /// How the result is written on standard output
     #[arg(
         long,

@@ -35,17 +35,38 @@ use crate::{
 /// # Errors
 /// Where the work could not be begun. What a gate comes to is in the report.
 pub(super) async fn run(context: &Context, args: &CheckArgs) -> Result<Report, Error> {
-    let project = Project::find(context)?;
-    let file = project.config.clone().unwrap_or_default();
-    let check = Check {
-        job: Job::new(context, &project, "check"),
-        git: context.git(&project.root),
-        request: freshness_request(context, &args.base, &project)?,
-        allowed: RefCell::new(AllowList::new(&file, &project.allow, context.today())),
-        args,
-    };
-    let end = check.story().await;
-    Ok(check.job.report(end))
+    let projects = Project::all(context).await?;
+    let requests: Vec<_> = projects
+        .iter()
+        .map(|project| freshness_request(context, &args.base, project))
+        .collect::<Result<_, _>>()?;
+    let file = projects[0].config.clone().unwrap_or_default();
+    let allowed = RefCell::new(AllowList::new(&file, &projects[0].allow, context.today()));
+    let mut all: Option<Report> = None;
+    for (at, project) in projects.iter().enumerate() {
+        let check = Check {
+            job: Job::new(context, project, "check"),
+            git: context.git(&project.root),
+            request: freshness::Request {
+                // The branch is one, whichever project a missing commit touches.
+                paths: requests.iter().flat_map(|request| request.paths.clone()).collect(),
+                ..requests[at].clone()
+            },
+            allowed: &allowed,
+            turn: Turn { at, of: projects.len() },
+            args,
+        };
+        check.job.report.borrow_mut().freshness = all.as_ref().and_then(|all| all.freshness.clone());
+        let end = check.story().await;
+        let report = check.job.report(end);
+        match &project.name {
+            None => all = Some(report),
+            Some(name) => {
+                all.get_or_insert_with(|| Report::new("check", Outcome::Passed)).absorb(report, name)
+            }
+        }
+    }
+    all.ok_or_else(|| Error::failed("there is no project"))
 }
 
 struct Check<'a> {
@@ -53,7 +74,16 @@ struct Check<'a> {
     git: Git,
     args: &'a CheckArgs,
     request: freshness::Request,
-    allowed: RefCell<AllowList<'a>>,
+    /// Shared by all projects: an entry that one of them needs is none too many.
+    allowed: &'a RefCell<AllowList<'a>>,
+    turn: Turn,
+}
+
+/// Whose turn it is among several projects.
+#[derive(Debug, Clone, Copy)]
+struct Turn {
+    at: usize,
+    of: usize,
 }
 
 /// What the temporary database said.
@@ -116,7 +146,8 @@ impl Check<'_> {
     }
 
     async fn freshness(&self) {
-        if !self.is_asked(GateName::Freshness) {
+        // It is asked once for all projects.
+        if self.turn.at > 0 || !self.is_asked(GateName::Freshness) {
             return;
         }
         match freshness::check(&self.git, &self.request).await {
@@ -262,7 +293,9 @@ impl Check<'_> {
                 findings.extend(found);
             }
         }
-        findings.extend(allowed.complaints());
+        if self.turn.at + 1 == self.turn.of {
+            findings.extend(allowed.complaints());
+        }
         Ok((new, findings))
     }
 

@@ -14,9 +14,9 @@ use crate::{
 ///
 /// # Errors
 /// Where there is no project, or a workflow cannot be made or written.
-pub(super) fn run(context: &Context, command: &CiCommand) -> Result<Report, Error> {
+pub(super) async fn run(context: &Context, command: &CiCommand) -> Result<Report, Error> {
     let CiCommand::Github(args) = command;
-    let project = Project::find(context)?;
+    let project = Project::find(context).await?;
     let config = context.settings.config.as_ref().map(|config| context.absolute(config));
     let source = source(args);
     let workflows = workflows::render(&project, config.as_deref(), &source)?;

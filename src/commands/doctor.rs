@@ -20,7 +20,7 @@ use crate::{
 /// None: what is missing is in the report.
 pub(super) async fn run(context: &Context) -> Result<Report, Error> {
     let mut doctor = Doctor { context, report: Report::new("doctor", Outcome::Passed), lines: String::new() };
-    let project = doctor.layout();
+    let project = doctor.layout().await;
     doctor.git(project.as_ref()).await;
     doctor.postgres(project.as_ref()).await;
     if let Some(project) = &project {
@@ -39,8 +39,8 @@ struct Doctor<'a> {
 
 impl Doctor<'_> {
     /// The project's files, and which rule found them.
-    fn layout(&mut self) -> Option<Project> {
-        let project = match Project::find(self.context) {
+    async fn layout(&mut self) -> Option<Project> {
+        let project = match Project::find(self.context).await {
             Ok(project) => project,
             Err(error) => {
                 self.missing("layout", &error.into());

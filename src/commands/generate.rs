@@ -35,7 +35,7 @@ use super::{
 /// # Errors
 /// Where the work could not be begun. What happens later, refusal or failure, is in the report.
 pub(super) async fn run(context: &Context, args: &GenerateArgs) -> Result<Report, Error> {
-    let project = Project::find(context)?;
+    let project = Project::find(context).await?;
     let generate = Generate {
         job: Job::new(context, &project, "generate"),
         args,

@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 
+use camino::Utf8Path;
+
 use crate::{
     cli::check::BaseArgs,
     config::Project,
@@ -41,7 +43,8 @@ pub(super) struct Job<'a> {
 
 impl<'a> Job<'a> {
     pub(super) fn new(context: &'a Context, project: &'a Project, command: &'static str) -> Self {
-        let report = Report { prefix: project.prefix(), ..Report::new(command, Outcome::Passed) };
+        let notes = project.notes.clone();
+        let report = Report { prefix: project.prefix(), notes, ..Report::new(command, Outcome::Passed) };
         Self { context, project, report: RefCell::new(report) }
     }
 
@@ -248,7 +251,13 @@ pub(super) fn freshness_request(
     base: &BaseArgs,
     project: &Project,
 ) -> Result<freshness::Request, Error> {
-    let paths = project.copies.iter().chain([&project.schema, &project.migrations]);
+    let base_directory = project.config.as_deref().and_then(Utf8Path::parent).unwrap_or(&project.root);
+    let scripts = [&project.external.setup, &project.external.before].into_iter().flatten();
+    let paths = project.copies.iter().chain([&project.schema, &project.migrations]).cloned();
+    let paths = paths
+        .chain(scripts.map(|script| base_directory.join(script)))
+        .chain(project.config.clone())
+        .chain(project.prisma_config.as_ref().map(|config| config.path.clone()));
     Ok(freshness::Request {
         base_branch: base.base_branch.clone(),
         default_branch: parsed(project.base_branch.as_deref())?,
@@ -257,7 +266,8 @@ pub(super) fn freshness_request(
             Some(remote) => Some(remote.clone()),
             None => parsed(project.remote.as_deref())?,
         },
-        paths: paths.cloned().collect(),
+        paths: paths.collect(),
+        policy: project.freshness,
         github: freshness::GitHub::from_environment(&context.environment),
     })
 }

@@ -5,6 +5,7 @@ mod ci;
 mod consent;
 mod doctor;
 mod generate;
+mod init;
 mod job;
 mod lint;
 mod ready;
@@ -58,7 +59,8 @@ async fn run(context: &Context, command: &Command) -> Result<Report, Error> {
         Command::Status(args) => status::run(context, args).await,
         Command::Ready(args) => ready::run(context, args).await,
         Command::Snapshot(args) => snapshot::run(context, args).await,
-        Command::Ci(command) => ci::run(context, command),
+        Command::Ci(command) => ci::run(context, command).await,
+        Command::Init(args) => init::run(context, args).await,
         Command::Doctor => doctor::run(context).await,
     }
 }

@@ -22,7 +22,7 @@ use crate::{
 /// # Errors
 /// Where the work could not be begun.
 pub(super) async fn run(context: &Context, args: &BaseArgs) -> Result<Report, Error> {
-    let project = Project::find(context)?;
+    let project = Project::find(context).await?;
     let job = Job::new(context, &project, "restamp");
     let request = freshness_request(context, args, &project)?;
     let end = restamp(&job, &request).await;

@@ -44,7 +44,7 @@ pub(super) async fn run(context: &Context, args: &SnapshotArgs) -> Result<Report
 
 /// The catalog that `history` makes on a temporary server.
 async fn replayed(context: &Context, history: &History, report: &mut Report) -> Result<Catalog, Error> {
-    let (major, replay_as) = of_project(context)?;
+    let (major, replay_as) = of_project(context).await?;
     let role = Role::from(replay_as);
     let stage = context.progress.stage("postgres");
     let (extensions, roles) = history::needs::of(history)?;
@@ -72,8 +72,8 @@ async fn replayed(context: &Context, history: &History, report: &mut Report) -> 
 }
 
 /// What a project says about the server; without one, the defaults.
-fn of_project(context: &Context) -> Result<(Option<u32>, ReplayAs), Error> {
-    match Project::find(context) {
+async fn of_project(context: &Context) -> Result<(Option<u32>, ReplayAs), Error> {
+    match Project::find(context).await {
         Ok(project) => Ok((project.postgres_major, project.replay_as)),
         Err(ConfigError::NoLayout { .. }) => Ok((None, ReplayAs::default())),
         Err(error) => Err(error.into()),

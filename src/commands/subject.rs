@@ -43,7 +43,7 @@ pub(super) async fn expected(context: &Context, source: Option<&str>) -> Result<
             let source = Source::read(source, |path| context.absolute(path));
             source.load(&context.environment, &context.processes).await?
         }
-        None => of_repository(context)?,
+        None => of_repository(context).await?,
     };
     match damages.as_slice() {
         [] => Ok(history),
@@ -56,9 +56,9 @@ pub(super) async fn expected(context: &Context, source: Option<&str>) -> Result<
     }
 }
 
-fn of_repository(context: &Context) -> Result<Loaded, Error> {
+async fn of_repository(context: &Context) -> Result<Loaded, Error> {
     // An image has the migrations, but seldom the repository around them.
-    let project = Project::find(context).map_err(|error| match error {
+    let project = Project::find(context).await.map_err(|error| match error {
         ConfigError::NoLayout { .. } => Error::failed(error.to_string()).hint(NAME_THEM),
         other => other.into(),
     })?;

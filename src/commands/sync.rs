@@ -27,14 +27,27 @@ const VERSIONS: usize = 200;
 /// # Errors
 /// Where the work could not be begun.
 pub(super) async fn run(context: &Context, args: &SyncArgs) -> Result<Report, Error> {
-    let project = Project::find(context)?;
     let decisions: &[_] = if args.discard { &["--discard"] } else { &[] };
     agents::human_words(&context.environment, decisions)
         .map_err(|refused| Error::Usage(refused.to_string()))?;
+    let mut all: Option<Report> = None;
+    for project in &Project::all(context).await? {
+        let report = of_project(context, args, project).await?;
+        match &project.name {
+            None => all = Some(report),
+            Some(name) => {
+                all.get_or_insert_with(|| Report::new("sync", Outcome::Passed)).absorb(report, name)
+            }
+        }
+    }
+    all.ok_or_else(|| Error::failed("there is no project"))
+}
+
+async fn of_project(context: &Context, args: &SyncArgs, project: &Project) -> Result<Report, Error> {
     let sync = Sync {
-        job: Job::new(context, &project, "sync"),
+        job: Job::new(context, project, "sync"),
         git: context.git(&project.root),
-        request: freshness_request(context, &args.base, &project)?,
+        request: freshness_request(context, &args.base, project)?,
         args,
     };
     let end = if args.check { sync.check().await } else { sync.synchronise().await };

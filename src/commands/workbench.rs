@@ -40,6 +40,7 @@ pub(super) struct Workbench<'j> {
 impl<'j> Workbench<'j> {
     /// Starts the server, replays `history` and finds Prisma. Neither waits for the other.
     pub(super) async fn set_up(job: &'j Job<'j>, history: &History) -> Result<Self, Stop> {
+        prisma::check_schema(&job.project.schema)?;
         let external = job.project.external()?;
         let server = async {
             let server = job.postgres(history).await?;
@@ -150,6 +151,7 @@ impl<'j> Workbench<'j> {
             schema: &self.job.project.schema,
             work_dir: Utf8Path::from_path(work.path()).unwrap_or(self.server.socket_directory()),
             timeout: settings.step_timeout(),
+            config: self.job.project.prisma_config.as_ref(),
         };
         let diff = prisma::diff(processes, &self.prisma, &question).await?;
         self.prisma.notes().iter().for_each(|note| self.job.note(note));

@@ -49,6 +49,8 @@ pub struct External {
     keep: Vec<Kept>,
     setup: Vec<script::Script>,
     before: Option<script::Script>,
+    /// `migrations.initShadowDb` of prisma.config.*.
+    init: Option<script::Script>,
 }
 
 impl External {
@@ -67,7 +69,12 @@ impl External {
         if let Some(schema) = litellm_schema.filter(|schema| schema.is_file()) {
             setup.extend(litellm::request_log_indexes(&fs_err::read_to_string(schema)?));
         }
-        Ok(Self { keep: table.keep.clone(), setup, before: table.before.as_ref().map(read).transpose()? })
+        Ok(Self {
+            keep: table.keep.clone(),
+            setup,
+            before: table.before.as_ref().map(read).transpose()?,
+            init: None,
+        })
     }
 
     /// Runs `before` on the empty database of `target`, as a superuser, for roles need one. Schemas that it makes
@@ -76,10 +83,22 @@ impl External {
     /// # Errors
     /// The statement that fails.
     pub async fn prepare(&self, target: Target<'_>) -> Result<(), ExternalError> {
-        let Some(before) = &self.before else { return Ok(()) };
-        let client = target.server.connect(target.database, Role::Superuser).await?;
-        before.run_all(&client).await?;
-        script::hand_over_schemas(&client, Role::from(target.replay_as)).await
+        if let Some(before) = &self.before {
+            let client = target.server.connect(target.database, Role::Superuser).await?;
+            before.run_all(&client).await?;
+            script::hand_over_schemas(&client, Role::from(target.replay_as)).await?;
+        }
+        if let Some(init) = &self.init {
+            // Prisma runs it as it runs migrations.
+            let client = target.server.connect(target.database, Role::from(target.replay_as)).await?;
+            init.run_all(&client).await?;
+        }
+        Ok(())
+    }
+
+    /// Begins with `sql`, which stands in the file `path`, before the history.
+    pub fn begin_with(&mut self, path: &Utf8Path, sql: &str) {
+        self.init = Some(script::Script::within(path, sql));
     }
 
     /// Runs `setup` on the database of `target` after the history. What an object still lacks that a later
@@ -145,7 +164,7 @@ impl External {
             hash.update(text);
         };
         self.keep.iter().for_each(|kept| add(&kept.to_string()));
-        for script in self.before.iter().chain(&self.setup) {
+        for script in self.before.iter().chain(&self.init).chain(&self.setup) {
             add(script.sql());
         }
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()

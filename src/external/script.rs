@@ -81,6 +81,11 @@ impl Script {
         Ok(Self { sql: fs_err::read_to_string(path)?, path: Some(path.to_owned()) })
     }
 
+    /// A script that stands in the file at `path`, which holds more than it.
+    pub(super) fn within(path: &Utf8Path, sql: &str) -> Self {
+        Self { path: Some(path.to_owned()), sql: sql.to_owned() }
+    }
+
     /// A script that comes with the tool.
     pub(super) const fn built_in(sql: String) -> Self {
         Self { path: None, sql }

@@ -10,7 +10,7 @@ mod proof;
 mod shallow;
 
 use camino::Utf8PathBuf;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use self::{base::Base, shallow::Source};
 pub use self::{base::choose_remote, error::Error, github::GitHub};
@@ -31,6 +31,19 @@ pub struct Request {
     pub paths: Vec<Utf8PathBuf>,
     /// What GitHub Actions says of this run, where it is one.
     pub github: Option<GitHub>,
+    /// Which commits of the base HEAD must have.
+    pub policy: Policy,
+}
+
+/// Which commits of the base a branch must have to be up to date.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Policy {
+    /// All of them.
+    #[default]
+    Any,
+    /// Those that touch what a migration is generated from: the request's paths.
+    Schema,
 }
 
 /// Compares HEAD of the work tree that `git` stands in with its base, fetching where that is asked for.
@@ -63,6 +76,7 @@ pub async fn check(git: &Git, request: &Request) -> Result<Freshness, Error> {
         remote_url,
         behind,
         commits,
+        policy: request.policy,
     })
 }
 
@@ -119,6 +133,8 @@ pub struct Freshness {
     pub commits: Vec<MissingCommit>,
     /// Which comparison was made and why, in one sentence.
     pub how: String,
+    /// Which of the commits matter.
+    pub policy: Policy,
 }
 
 /// A commit of the base that HEAD lacks.
@@ -141,18 +157,29 @@ pub struct MissingCommit {
 impl Freshness {
     /// Whether the branch lacks something.
     #[must_use]
-    pub const fn is_stale(&self) -> bool {
-        self.behind > 0
+    pub fn is_stale(&self) -> bool {
+        match self.policy {
+            Policy::Any => self.behind > 0,
+            Policy::Schema => self.commits.iter().any(|commit| commit.touches_schema),
+        }
     }
 
     /// The answer in one line.
     #[must_use]
     pub fn summary(&self) -> String {
         let from = self.remote_url.as_ref().map(|url| format!(" of {url}")).unwrap_or_default();
+        let harmless = match self.is_stale() {
+            true => "",
+            false => ", which touches neither schema nor migrations",
+        };
         match self.behind {
             0 => format!("up to date with {}{from}", self.base),
-            1 => format!("HEAD is behind {}{from} by 1 commit", self.base),
-            behind => format!("HEAD is behind {}{from} by {behind} commits", self.base),
+            1 => format!("HEAD is behind {}{from} by 1 commit{harmless}", self.base),
+            behind => format!(
+                "HEAD is behind {}{from} by {behind} commits{}",
+                self.base,
+                harmless.replace("touches", "touch")
+            ),
         }
     }
 }

@@ -7,6 +7,7 @@ use semver::Version;
 
 use super::{
     error::Error,
+    project_config::ProjectConfig,
     schema::{Schema, Urls},
     script, surroundings,
     toolchain::{Start, Toolchain},
@@ -30,6 +31,8 @@ pub struct DiffRequest<'a> {
     pub work_dir: &'a Utf8Path,
     /// The limit for the CLI.
     pub timeout: Duration,
+    /// The project's own configuration, where it has one: what it keeps from Prisma is kept.
+    pub config: Option<&'a ProjectConfig>,
 }
 
 /// What it takes to make the database what the schema says.
@@ -88,12 +91,20 @@ impl Question {
         let urls = if toolchain.cli.major == 7 { Urls::Remove } else { Urls::Keep };
         let copy = schema.copy_to(&work.join("schema"), urls)?;
         let mut invocation = start(toolchain, work).args(["migrate", "diff", "--script", "--exit-code"]);
+        let kept = request.config.map(|config| &config.kept);
         invocation = match version.major {
             ..=6 => {
+                if let Some(kept) = kept.filter(|kept| !kept.is_empty()) {
+                    fs_err::write(work.join(CONFIG), config(kept.clone())?)?;
+                    invocation = invocation.args(["--config", CONFIG]);
+                }
                 invocation.args(["--from-url", request.database_url, "--to-schema-datamodel", copy.as_str()])
             }
             _ => {
-                fs_err::write(work.join(CONFIG), config(&copy, request.database_url)?)?;
+                let mut settings = kept.cloned().unwrap_or_default();
+                settings.insert("schema".into(), copy.as_str().into());
+                settings.insert("datasource".into(), serde_json::json!({ "url": request.database_url }));
+                fs_err::write(work.join(CONFIG), config(settings)?)?;
                 invocation.args([
                     "--config",
                     CONFIG,
@@ -126,10 +137,9 @@ fn start(toolchain: &Toolchain, work: &Utf8Path) -> Invocation {
         .env("NODE_COMPILE_CACHE", &toolchain.compile_cache)
 }
 
-/// The configuration that 7 wants.
-fn config(schema: &Utf8Path, database_url: &str) -> Result<String, Error> {
-    let config = serde_json::json!({ "schema": schema, "datasource": { "url": database_url } });
-    let text = serde_json::to_string(&config).map_err(std::io::Error::from)?;
+/// A configuration of ours: nothing in it leads to another database.
+fn config(settings: serde_json::Map<String, serde_json::Value>) -> Result<String, Error> {
+    let text = serde_json::to_string(&settings).map_err(std::io::Error::from)?;
     Ok(format!("export default {text}\n"))
 }
 

@@ -112,6 +112,14 @@ pub enum Error {
         /// The CLI's version.
         version: semver::Version,
     },
+    /// The project's own configuration cannot be evaluated.
+    #[error("{path} cannot be read: {said}")]
+    Config {
+        /// The file.
+        path: Utf8PathBuf,
+        /// What is wrong.
+        said: String,
+    },
     /// Prisma finds mistakes in the schema.
     #[error("the schema is not valid\n{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Schema {
@@ -201,6 +209,9 @@ impl Error {
             Self::Locked { .. } => "wait for it, or end it and run again".into(),
             Self::Timeout { .. } => "give it more time with --timeout SECONDS".into(),
             Self::SchemaFolder { .. } => "upgrade Prisma to 5.15 or newer".into(),
+            Self::Config { .. } => "see that Prisma is installed in the project (npm ci) and can read it; or leave it aside \
+                                    with --untrusted, and name schema and migrations in run-migration.toml"
+                .into(),
             Self::Schema { .. } => "mend the schema, then run again".into(),
             Self::NoScript { .. } => {
                 "if a wrapper stands before Prisma, name the real CLI with --prisma node_modules/prisma".into()

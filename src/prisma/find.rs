@@ -105,6 +105,11 @@ fn named_cli(named: &Utf8Path) -> Result<Found, Error> {
     recognise(named).ok_or_else(|| no_cli("neither a program nor the script of Prisma's CLI"))
 }
 
+/// The script of the CLI that is installed in `directory`.
+pub(super) fn script_in(directory: &Utf8Path) -> Option<Utf8PathBuf> {
+    script_of(&directory.join("node_modules/prisma"))
+}
+
 /// The CLI's script in `package`, links resolved, if it is Prisma's package.
 fn script_of(package: &Utf8Path) -> Option<Utf8PathBuf> {
     let package = package.canonicalize_utf8().ok()?;

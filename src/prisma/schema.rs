@@ -155,6 +155,14 @@ impl Schema {
     }
 }
 
+/// Sees that there is a schema at `root`, and one for PostgreSQL.
+///
+/// # Errors
+/// Where there is none, or it is for another kind of database, with its line.
+pub fn check(root: &Utf8Path) -> Result<(), Error> {
+    Schema::read(root).map(drop)
+}
+
 fn read(path: &Utf8Path) -> Result<String, Error> {
     fs_err::read_to_string(path).map_err(Error::Unreadable)
 }

@@ -13,6 +13,7 @@ pub mod release;
 mod release_markdown;
 mod release_text;
 pub mod sarif;
+mod several;
 
 use std::time::Duration;
 

@@ -26,6 +26,7 @@ mod postgres_endings;
 mod postgres_install;
 mod prisma;
 mod process;
+mod projects;
 mod release;
 mod replay;
 mod replay_order;

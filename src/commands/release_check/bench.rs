@@ -43,11 +43,11 @@ pub(super) struct Made {
 }
 
 impl<'a> Bench<'a> {
-    pub(super) fn new(context: &'a Context, args: &'a ReleaseArgs) -> Result<Self, Error> {
+    pub(super) async fn new(context: &'a Context, args: &'a ReleaseArgs) -> Result<Self, Error> {
         Ok(Self {
             context,
             args,
-            project: Project::around(context)?,
+            project: Project::around(context).await?,
             tools: RefCell::default(),
             server: OnceCell::new(),
             prisma: OnceCell::new(),
@@ -60,9 +60,9 @@ impl<'a> Bench<'a> {
     pub(super) async fn server(&self, stage: &Stage) -> Result<&Server, Error> {
         let server = self.server.get_or_try_init(async || {
             stage.doing("starting PostgreSQL");
-            let installation = postgres::acquire(self.context, self.project.postgres_major, stage).await?;
-            let server = Server::start(self.context, &installation).await?;
-            self.tools.borrow_mut().push(installation.tool());
+            let wanted = self.project.postgres_major.into();
+            let (server, tool) = postgres::serve(self.context, &wanted, stage).await?;
+            self.tools.borrow_mut().push(tool);
             Ok::<_, Error>(Rc::new(server))
         });
         Ok(server.await?)

@@ -61,7 +61,7 @@ async fn one(context: &Context, args: &ReleaseArgs) -> Result<Report, Error> {
     let pair = Pair::new(&from, &to);
     let read = stage.done(&format!("{}, then {}", words(&from), words(&to)));
 
-    let bench = Bench::new(context, args)?;
+    let bench = Bench::new(context, args).await?;
     let stage = context.progress.stage("checks");
     let mut report = Story::new(&bench, &pair, &stage).built_from(source.as_ref()).run().await;
     let detail = format!("{} migrations to apply to a database on {}", pair.pending().len(), pair.from_name);
@@ -83,7 +83,7 @@ async fn read(context: &Context, args: &ReleaseArgs, source: Source) -> Result<P
     let typed = Places { migrations: args.migrations.as_deref(), schema: args.schema.as_deref() };
     if args.migrations.is_none()
         && args.schema.is_none()
-        && let Some((migrations, schema)) = known_places(context, &source)
+        && let Some((migrations, schema)) = known_places(context, &source).await
     {
         let known = Places { migrations: Some(&migrations), schema: Some(&schema) };
         match source.read(context, known).await {
@@ -96,13 +96,13 @@ async fn read(context: &Context, args: &ReleaseArgs, source: Source) -> Result<P
 }
 
 /// Where the project that the source is of has its migrations and its schema, relative to its root.
-fn known_places(context: &Context, source: &Source) -> Option<(Utf8PathBuf, Utf8PathBuf)> {
+async fn known_places(context: &Context, source: &Source) -> Option<(Utf8PathBuf, Utf8PathBuf)> {
     let project = match source {
         Source::Directory(path) => {
             let settings = GlobalArgs { repo: Some(path.clone()), config: None, ..context.settings.clone() };
-            Project::find(&Context { settings, ..context.clone() }).ok()?
+            Project::find(&Context { settings, ..context.clone() }).await.ok()?
         }
-        Source::Commit(_) => Project::find(context).ok()?,
+        Source::Commit(_) => Project::find(context).await.ok()?,
         Source::Archive(..) | Source::Index(_) => return None,
     };
     let root = match source {

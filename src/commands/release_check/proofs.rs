@@ -333,6 +333,7 @@ impl Work<'_> {
             schema,
             work_dir: Utf8Path::from_path(work.path()).unwrap_or(parent),
             timeout: self.bench.context.settings.step_timeout(),
+            config: self.bench.project.prisma_config.as_ref(),
         };
         Ok(match prisma::diff(processes, prisma, &question).await? {
             Diff::Empty => None,

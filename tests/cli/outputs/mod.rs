@@ -94,6 +94,7 @@ fn gates(verdicts: &[(&'static str, Verdict, &str)]) -> Report {
 
 fn stale() -> Report {
     let freshness = Freshness {
+        policy: run_migration::freshness::Policy::Any,
         base: "origin/main".into(),
         base_commit: "1".repeat(40),
         remote_url: None,

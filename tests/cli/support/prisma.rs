@@ -77,6 +77,16 @@ pub fn install(version: &str, directory: &Utf8Path) {
     symlink(cli(version), modules.join("prisma")).unwrap();
 }
 
+/// The same with all that it comes with, as npm would have it: what a `prisma.config.ts` imports is there too.
+pub fn install_all(version: &str, directory: &Utf8Path) {
+    let from = cli(version).parent().unwrap().to_owned();
+    let modules = directory.join("node_modules");
+    fs::create_dir_all(&modules).unwrap();
+    for entry in from.read_dir_utf8().unwrap().map(|entry| entry.unwrap()) {
+        symlink(entry.path(), modules.join(entry.file_name())).unwrap();
+    }
+}
+
 /// Writes `text` to `path`, making its directories.
 pub fn write(path: &Utf8Path, text: &str) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -154,7 +164,7 @@ impl Site {
 
     /// Which CLI and engine are found.
     pub async fn locate(&self) -> Result<Toolchain, Error> {
-        let project = Project::find(&self.context).unwrap();
+        let project = Project::find(&self.context).await.unwrap();
         let request = LocateRequest {
             project: &project,
             explicit: self.named.as_deref(),
@@ -175,13 +185,14 @@ impl Site {
 
     /// The same with a CLI that was found before.
     pub async fn diff_with(&self, toolchain: &Toolchain, url: &str) -> Result<Diff, Error> {
-        let schema = Project::find(&self.context).unwrap().schema;
+        let schema = Project::find(&self.context).await.unwrap().schema;
         let work = tempfile::tempdir_in(self.directory.path()).unwrap();
         let request = DiffRequest {
             database_url: url,
             schema: &schema,
             work_dir: Utf8Path::from_path(work.path()).unwrap(),
             timeout: self.timeout,
+            config: None,
         };
         prisma::diff(&self.context.processes, toolchain, &request).await
     }

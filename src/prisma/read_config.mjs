@@ -1,0 +1,48 @@
+// Evaluates a project's prisma.config.* with the project's own Prisma and prints what of it matters, as JSON behind
+// a mark. Variables that it asks for get a placeholder: it never sees a real database.
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import path from 'node:path'
+
+const [cli, file, mark] = process.argv.slice(1)
+const PLACEHOLDER = 'postgresql://placeholder:placeholder@localhost:1/placeholder'
+const SECRET = /URL|URI|DSN|PASS|SECRET|TOKEN|CREDENTIAL|_KEY$|^PG|^DB_|DATABASE|POSTGRES/i
+const MISSING = /environment variable:? ["'`]?(\w+)/i
+
+const text = readFileSync(file, 'utf8')
+const named = (pattern) => [...text.matchAll(pattern)].map((found) => found[1])
+const demanded = named(/\benv(?:<[^>]*>)?\(\s*["'`](\w+)["'`]/g)
+const asked = named(/\bprocess\.env(?:\.|\[\s*["'`])(\w+)/g)
+for (const name of [...Object.keys(process.env), ...asked].filter((name) => SECRET.test(name)).concat(demanded)) {
+  process.env[name] = PLACEHOLDER
+}
+
+async function evaluate(load) {
+  for (;;) {
+    const { config, error } = await load({ configFile: file, configRoot: path.dirname(file) })
+    if (!error) return config
+    const said = String(error.error?.message ?? error._tag)
+    const name = said.match(MISSING)?.[1]
+    if (!name || process.env[name] === PLACEHOLDER) throw new Error(said)
+    process.env[name] = PLACEHOLDER
+  }
+}
+
+const absolute = (place) => (typeof place === 'string' ? path.resolve(path.dirname(file), place) : undefined)
+
+let answer
+try {
+  const { loadConfigFromFile } = createRequire(cli)('@prisma/config')
+  const config = await evaluate(loadConfigFromFile)
+  const { earlyAccess, experimental, tables, enums, migrations } = config
+  answer = {
+    schema: absolute(config.schema),
+    migrations: absolute(migrations?.path),
+    initShadowDb: migrations?.initShadowDb,
+    kept: { earlyAccess, experimental, tables, enums },
+  }
+} catch (error) {
+  answer = { error: String(error?.message ?? error) }
+}
+process.stdout.write(`\n${mark}${JSON.stringify(answer)}\n`)
+process.exit(0)
