@@ -105,8 +105,8 @@ struct Judge<'a> {
 
 impl Judge<'_> {
     fn verdict(&self, difference: &Difference) -> Option<(Trouble, String)> {
-        // What stands on a table that the process does not know does not concern it.
-        if difference.on.as_ref().is_some_and(|on| !self.knows(on)) {
+        // What stands on a table that the process does not know, or cannot find any more, does not concern it.
+        if difference.on.as_ref().is_some_and(|on| !self.knows(on) || !self.is_found(on)) {
             return None;
         }
         match difference.kind {
@@ -126,6 +126,11 @@ impl Judge<'_> {
 
     fn knows(&self, relation: &Name) -> bool {
         self.before.tables.contains_key(relation) || self.before.views.contains_key(relation)
+    }
+
+    /// Whether the relation still has its name.
+    fn is_found(&self, relation: &Name) -> bool {
+        self.after.tables.contains_key(relation) || self.after.views.contains_key(relation)
     }
 
     /// New columns of tables that a process may have prepared `SELECT *` of: one for each table.
@@ -168,7 +173,7 @@ impl Judge<'_> {
             .map(|(migration, wait)| Impact {
                 severity: Trouble::Lock,
                 object: wait.object.clone(),
-                what: format!("{} {}", wait.why(), wait.proof.join("; ")),
+                what: format!("{} It was {}", wait.why(), wait.proof.join("; ")),
                 migration: Some(migration.to_owned()),
             })
             .collect()

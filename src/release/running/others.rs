@@ -68,15 +68,19 @@ pub(super) fn user_type(difference: &Difference) -> Option<(Trouble, String)> {
 
 pub(super) fn view(difference: &Difference) -> Option<(Trouble, String)> {
     match &difference.change {
-        Change::Lost => Some((Trouble::Breaking, "the view is gone: every statement on it fails (42P01)".into())),
-        Change::Renamed { to } => {
-            Some((Trouble::Breaking, format!("the view is called {to} now: statements on the old name fail (42P01)")))
+        Change::Lost => {
+            Some((Trouble::Breaking, "the view is gone: every statement on it fails (42P01)".into()))
         }
-        Change::Changed { property: Property::Definition, .. } => Some((
-            Trouble::PreparedPlan,
-            "the view asks for something else now: a prepared `SELECT *` of it may fail (0A000) until it is prepared anew".into(),
+        Change::Renamed { to } => Some((
+            Trouble::Breaking,
+            format!("the view is called {to} now: statements on the old name fail (42P01)"),
         )),
-        Change::Changed { property: Property::Privileges, direction: Direction::Narrowed, .. } => Some(revoked()),
+        Change::Changed { property: Property::Definition, .. } => {
+            Some((Trouble::Info, "the view's query reads otherwise now".into()))
+        }
+        Change::Changed { property: Property::Privileges, direction: Direction::Narrowed, .. } => {
+            Some(revoked())
+        }
         Change::Added | Change::Replaced | Change::Changed { .. } => None,
     }
 }
