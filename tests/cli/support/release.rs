@@ -151,6 +151,12 @@ impl Pair {
     pub fn text_report(&self, code: i32) -> Value {
         self.check(&["--no-database", "--format", "json"]).expect(code).json()
     }
+
+    /// The same with one.
+    #[track_caller]
+    pub fn report(&self, code: i32) -> Value {
+        self.check(&["--format", "json"]).expect(code).json()
+    }
 }
 
 /// The findings of a report: severity, rule, object.
