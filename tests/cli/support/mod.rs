@@ -2,6 +2,7 @@
 
 pub mod catalog;
 pub mod corpus;
+pub mod dice;
 pub mod git;
 pub mod live;
 pub mod packages;
