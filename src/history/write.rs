@@ -94,7 +94,7 @@ mod tests {
     async fn where_one_cannot_be_put_in_its_place_none_stays() {
         let directory = tempfile::tempdir().unwrap();
         let migrations = Utf8Path::from_path(directory.path()).unwrap();
-        let processes = Processes::start().unwrap();
+        let processes = Processes::new();
         let names = || {
             let mut names: Vec<_> = migrations
                 .read_dir_utf8()
