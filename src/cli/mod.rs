@@ -65,6 +65,11 @@ pub enum Command {
     /// Print the workflows that make every pull request pass the check
     #[command(subcommand)]
     Ci(ci::CiCommand),
+    /// Print a shell's completion script
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
 }
 
 impl Command {
@@ -84,6 +89,7 @@ impl Command {
             Self::Init(_) => "init",
             Self::Doctor => "doctor",
             Self::Ci(_) => "ci",
+            Self::Completions { .. } => "completions",
         }
     }
 

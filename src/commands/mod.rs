@@ -2,6 +2,7 @@
 
 mod check;
 mod ci;
+mod completions;
 mod consent;
 mod doctor;
 mod generate;
@@ -62,6 +63,7 @@ async fn run(context: &Context, command: &Command) -> Result<Report, Error> {
         Command::Ci(command) => ci::run(context, command).await,
         Command::Init(args) => init::run(context, args).await,
         Command::Doctor => doctor::run(context).await,
+        Command::Completions { shell } => Ok(completions::run(*shell)),
     }
 }
 

@@ -6,6 +6,7 @@
 mod catalog;
 mod changes;
 mod check;
+mod completions;
 mod consent;
 mod corpus;
 mod data;
