@@ -11,3 +11,4 @@ pub mod project;
 pub mod release;
 pub mod run;
 pub mod server;
+pub mod theirs;
