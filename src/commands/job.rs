@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use camino::Utf8Path;
 
 use crate::{
-    cli::check::BaseArgs,
+    cli::{check::BaseArgs, live::Secret},
     config::Project,
     context::Context,
     error::Error,
@@ -240,6 +240,7 @@ pub(super) async fn locate_prisma(
         cwd: &context.cwd,
         cache: &context.cache_dir()?,
         timeout: context.settings.step_timeout(),
+        server_url: context.settings.server_url.as_ref().map(Secret::reveal),
         wanting,
     };
     Ok(prisma::locate(&context.processes, &search).await?)

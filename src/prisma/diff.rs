@@ -9,7 +9,7 @@ use super::{
     error::Error,
     project_config::ProjectConfig,
     schema::{Schema, Urls},
-    script, surroundings,
+    script, secret, surroundings,
     toolchain::{Start, Toolchain},
 };
 use crate::{
@@ -19,6 +19,7 @@ use crate::{
 
 const OUTPUT: &str = "diff.sql";
 const CONFIG: &str = "prisma.config.mjs";
+const ORIGIN: &str = "database.prisma";
 
 /// What is compared. Paths are absolute.
 #[derive(Debug, Clone, Copy)]
@@ -90,30 +91,12 @@ impl Question {
         fs_err::write(work.join("package.json"), "{}")?;
         let urls = if toolchain.cli.major == 7 { Urls::Remove } else { Urls::Keep };
         let copy = schema.copy_to(&work.join("schema"), urls)?;
-        let mut invocation = start(toolchain, work).args(["migrate", "diff", "--script", "--exit-code"]);
-        let kept = request.config.map(|config| &config.kept);
-        invocation = match version.major {
-            ..=6 => {
-                if let Some(kept) = kept.filter(|kept| !kept.is_empty()) {
-                    fs_err::write(work.join(CONFIG), config(kept.clone())?)?;
-                    invocation = invocation.args(["--config", CONFIG]);
-                }
-                invocation.args(["--from-url", request.database_url, "--to-schema-datamodel", copy.as_str()])
-            }
-            _ => {
-                let mut settings = kept.cloned().unwrap_or_default();
-                settings.insert("schema".into(), copy.as_str().into());
-                settings.insert("datasource".into(), serde_json::json!({ "url": request.database_url }));
-                fs_err::write(work.join(CONFIG), config(settings)?)?;
-                invocation.args([
-                    "--config",
-                    CONFIG,
-                    "--from-config-datasource",
-                    "--to-schema",
-                    copy.as_str(),
-                ])
-            }
+        let invocation = start(toolchain, work).args(["migrate", "diff", "--script", "--exit-code"]);
+        let sides = match version.major {
+            ..=6 => by_schemas(request, &copy)?,
+            _ => by_config(request, &copy)?,
         };
+        let mut invocation = invocation.args(sides).env(secret::VARIABLE, request.database_url);
         let output = (*version >= Version::new(5, 13, 0)).then(|| work.join(OUTPUT));
         if let Some(output) = &output {
             invocation = invocation.args(["--output", output.as_str()]);
@@ -123,6 +106,39 @@ impl Question {
         }
         Ok(Self { invocation: invocation.timeout(request.timeout), output })
     }
+}
+
+/// What 5 and 6 compare with `copy`: the database of a schema that says nothing but where its URL is. What the two sides
+/// of a diff say of schemas, extensions and features holds for both.
+fn by_schemas(request: &DiffRequest<'_>, copy: &Utf8Path) -> Result<Vec<String>, Error> {
+    let work = request.work_dir;
+    let origin = work.join(ORIGIN);
+    let url = secret::VARIABLE;
+    fs_err::write(
+        &origin,
+        format!("datasource db {{\n  provider = \"postgresql\"\n  url = env(\"{url}\")\n}}\n"),
+    )?;
+    let sides = ["--from-schema-datasource", origin.as_str(), "--to-schema-datamodel", copy.as_str()];
+    let mut arguments = sides.map(str::to_owned).to_vec();
+    if let Some(kept) = request.config.map(|config| &config.kept).filter(|kept| !kept.is_empty()) {
+        fs_err::write(work.join(CONFIG), config(kept.clone())?)?;
+        arguments.extend(["--config".to_owned(), CONFIG.to_owned()]);
+    }
+    Ok(arguments)
+}
+
+/// What 7 compares with `copy`: the database of a configuration. The CLI puts that URL into the engine's command line.
+fn by_config(request: &DiffRequest<'_>, copy: &Utf8Path) -> Result<Vec<String>, Error> {
+    let url = match secret::holds_password(request.database_url) {
+        true => secret::PLACEHOLDER,
+        false => request.database_url,
+    };
+    let mut settings = request.config.map(|config| config.kept.clone()).unwrap_or_default();
+    settings.insert("schema".into(), copy.as_str().into());
+    settings.insert("datasource".into(), serde_json::json!({ "url": url }));
+    fs_err::write(request.work_dir.join(CONFIG), config(settings)?)?;
+    let sides = ["--config", CONFIG, "--from-config-datasource", "--to-schema", copy.as_str()];
+    Ok(sides.map(str::to_owned).to_vec())
 }
 
 fn start(toolchain: &Toolchain, work: &Utf8Path) -> Invocation {

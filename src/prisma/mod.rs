@@ -23,6 +23,7 @@ mod python;
 mod schema;
 mod script;
 mod search_path;
+mod secret;
 mod surroundings;
 mod toolchain;
 mod version;

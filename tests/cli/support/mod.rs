@@ -12,3 +12,4 @@ pub mod project;
 pub mod release;
 pub mod run;
 pub mod server;
+pub mod theirs;

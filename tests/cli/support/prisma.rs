@@ -118,6 +118,8 @@ pub struct Site {
     pub cache: Utf8PathBuf,
     /// The limit for each step.
     pub timeout: Duration,
+    /// What `--server-url` names.
+    pub server_url: Option<String>,
 }
 
 impl Site {
@@ -144,7 +146,13 @@ impl Site {
         let settings = GlobalArgs { timeout: 60, repo: Some(repo), ..GlobalArgs::default() };
         let context = Context::gather(settings, environment, Progress::new(Mode::Silent)).unwrap();
         let cache = Utf8PathBuf::from_path_buf(tools()).unwrap().join("cache");
-        Self { directory, context, named: None, cache, timeout: Duration::from_secs(60) }
+        Self { directory, context, named: None, cache, timeout: Duration::from_secs(60), server_url: None }
+    }
+
+    /// The same with `--untrusted`.
+    pub fn untrusted(mut self) -> Self {
+        self.context.settings.untrusted = true;
+        self
     }
 
     /// The repository.
@@ -172,6 +180,7 @@ impl Site {
             cwd: &self.root(),
             cache: &self.cache,
             timeout: self.timeout,
+            server_url: self.server_url.as_deref(),
             wanting: prisma::Wanting::Install,
         };
         prisma::locate(&self.context.processes, &request).await
