@@ -2,10 +2,9 @@
 //! all of them go out as one simple query: one round trip, and no prepared statement that a pooler between
 //! could lose.
 
-/// Before the questions: one snapshot for all of them, and names written as everywhere in the tool, with
-/// `public.` left out.
+/// Before the questions: one snapshot for all of them, and a search path, which decides what PostgreSQL leaves out.
 pub(super) const BEGIN: &str = "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;
-SET LOCAL search_path = public;";
+SET LOCAL search_path = ";
 
 /// After the questions.
 pub(super) const COMMIT: &str = "COMMIT";

@@ -38,6 +38,16 @@ fn describe(error: &tokio_postgres::Error) -> String {
 /// # Errors
 /// Where the connection breaks or the role may not read the system's catalogs.
 pub async fn read(client: &Client) -> Result<Catalog, CatalogError> {
+    // Names are written as everywhere in the tool, with `public.` left out.
+    read_from(client, "public").await
+}
+
+/// The same as seen from `schema`: in definitions, types and expressions its name is left out instead of `public`,
+/// so that they can stand in a script that runs in whatever schema.
+///
+/// # Errors
+/// As for [`read`].
+pub async fn read_from(client: &Client, schema: &str) -> Result<Catalog, CatalogError> {
     let questions = [
         query::SCHEMAS,
         query::EXTENSIONS,
@@ -50,7 +60,7 @@ pub async fn read(client: &Client) -> Result<Catalog, CatalogError> {
         query::ATTACHED,
         query::OTHERS,
     ];
-    let mut script = query::BEGIN.to_owned();
+    let mut script = format!("{}{};", query::BEGIN, super::quoted(schema));
     for question in questions {
         script.push_str(&format!("\nSELECT row_to_json(answer) FROM ({question}) answer;"));
     }

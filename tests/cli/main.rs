@@ -34,4 +34,5 @@ mod replay_order;
 mod style;
 mod support;
 mod sync;
+mod way;
 mod workflows;

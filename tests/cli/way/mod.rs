@@ -1,0 +1,4 @@
+//! The way back: `generate --down` and `generate --revert`; and what a database is told of its history: `baseline`,
+//! `resolve`.
+
+mod back;
