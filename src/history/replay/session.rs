@@ -6,8 +6,8 @@ use std::{pin::pin, time::Duration};
 use futures_util::TryStreamExt;
 use tokio_postgres::{CancelToken, Client, NoTls, SimpleQueryMessage, error::SqlState};
 
-use super::{failure::Broken, ledger::Ledger};
-use crate::history::Migration;
+use super::failure::Broken;
+use crate::{deploy::ledger::Ledger, history::Migration};
 
 /// Asked after each migration. In an open transaction time stands still; fully qualified, because the search
 /// path may be anything by now.

@@ -1,0 +1,14 @@
+//! Changing a database that is not ours, only when told: what `preflight`, `deploy` and their like are made of.
+//!
+//! ```text
+//! sessions  two sessions that are no pooler's, with their limits     -> Sessions
+//! lock      Prisma's advisory lock, and who holds it                  -> Sessions that hold it
+//! ledger    `_prisma_migrations`, written as Prisma writes it         -> Ledger
+//! ```
+
+pub mod error;
+pub mod ledger;
+pub mod lock;
+pub mod sessions;
+
+pub use error::DeployError;
