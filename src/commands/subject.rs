@@ -35,7 +35,6 @@ pub(super) fn target(context: &Context, args: &DatabaseArgs, report: &mut Report
 
 /// The database that is to be changed: `--database-url`, else `DIRECT_URL`, which leads past a pooler, else
 /// `DATABASE_URL`.
-#[expect(dead_code, reason = "the commands that change a database are about to be")]
 pub(super) fn direct_target(
     context: &Context,
     given: Option<&Secret>,

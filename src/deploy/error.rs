@@ -31,6 +31,25 @@ pub enum DeployError {
         /// Who held it at the end.
         holder: Option<Holder>,
     },
+    /// Its catalog cannot be read.
+    #[error(transparent)]
+    Catalog(crate::catalog::CatalogError),
+    /// The connection broke while a migration ran.
+    #[error("the connection broke while {migration} was applied: {cause}")]
+    BrokenOff {
+        /// The migration.
+        migration: String,
+        /// What the system said.
+        cause: String,
+    },
+    /// A migration released the lock that everything rests on.
+    #[error(
+        "{migration} is applied and recorded, and it released Prisma's advisory lock: nothing more is applied"
+    )]
+    LetGo {
+        /// The migration.
+        migration: String,
+    },
     /// The ledger could not be made, read or written.
     #[error("the ledger _prisma_migrations could not be {what}: {}", crate::postgres::describe(source))]
     Ledger {
@@ -51,6 +70,7 @@ impl DeployError {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Database(error) => return error.hint(),
+            Self::Catalog(_) => return None,
             Self::Pooler { .. } => {
                 "name the database itself, past the pooler, in DIRECT_URL or with --database-url; a pooler in session \
                  mode will do"
@@ -60,6 +80,11 @@ impl DeployError {
                 "another deployment is at work: let it finish, or wait longer with --lock-timeout SECONDS; where that \
                  session is a dead one, a human ends it with SELECT pg_terminate_backend(PID)"
             }
+            Self::BrokenOff { .. } => {
+                "run the same again: it finds out what became of the migration, and goes on or says what has to be \
+                 decided"
+            }
+            Self::LetGo { .. } => "run the same again for what is left",
             Self::Ledger { .. } => {
                 "the role needs CREATE on the schema where the ledger is new, and SELECT, INSERT and UPDATE on the \
                  table _prisma_migrations"

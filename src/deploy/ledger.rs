@@ -183,6 +183,11 @@ impl Ledger {
         transaction.commit().await
     }
 
+    /// The session that the ledger is written in, for questions between its entries.
+    pub(crate) const fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// What another session waits for, as PostgreSQL names it: `Lock advisory`, `Timeout PgSleep`.
     pub(crate) async fn waiting(&self, backend: i32) -> Option<String> {
         let row = self.client.query_opt(WAITING, &[&backend]).await.ok()??;

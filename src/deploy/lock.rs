@@ -68,6 +68,19 @@ pub async fn holder(client: &Client) -> Result<Option<Holder>, Error> {
     }))
 }
 
+/// Whether the session of `client` holds it.
+///
+/// # Errors
+/// Where the server does not answer.
+pub async fn is_held(client: &Client) -> Result<bool, Error> {
+    let question = format!(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.locktype OPERATOR(pg_catalog.=) 'advisory' \
+           AND l.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() AND l.granted \
+           AND l.objid::text OPERATOR(pg_catalog.=) '{ADVISORY_LOCK}')"
+    );
+    Ok(client.query_one(&question, &[]).await?.get(0))
+}
+
 const HOLDER: &str = "SELECT l.pid, a.application_name, a.usename::text, pg_catalog.host(a.client_addr), \
      pg_catalog.to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') \
      FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \

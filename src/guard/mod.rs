@@ -35,6 +35,7 @@ pub mod proof;
 pub mod renames;
 pub mod rules;
 pub mod sql;
+pub mod transaction;
 pub mod waiver;
 
 use std::ops::Range;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio_postgres::Client;
 
+pub(crate) use failure::{Broken, Site};
 pub use failure::{Failure, ReplayError};
 
 use super::{History, Migration};
@@ -19,9 +20,8 @@ use crate::{
     deploy::ledger::{Attempt, Ledger},
     postgres::{Role, Server},
 };
-use failure::Broken;
 
-use session::Session;
+pub(crate) use session::Session;
 
 /// What the history is applied to, and how.
 #[derive(Debug, Clone, Copy)]
