@@ -76,19 +76,20 @@ pub async fn check(git: &Git, request: &Request) -> Result<Freshness, Error> {
     })
 }
 
-/// How often the question is asked anew where another run fetches into the same clone meanwhile.
+/// How often the question is asked anew where somebody else fetches into the same clone meanwhile.
 const ATTEMPTS: usize = 5;
 
 /// The base's commit, the remote if one was asked, and how many of the base's commits `head` lacks.
 ///
-/// Another run that fetches into the same shallow clone may cut its history off between the fetch and the count: what
-/// was counted then is no answer, and the question is asked anew.
+/// Whoever else fetches into the same shallow clone may cut its history off between the fetch and the count: what was
+/// counted then is no answer, and the question is asked anew.
 async fn count(
     git: &Git,
     head: &CommitId,
     base: &Base,
     request: &Request,
 ) -> Result<(CommitId, Option<RemoteName>, usize), Error> {
+    let _turn = git.turn().await?;
     for _ in 0..ATTEMPTS {
         let (commit, remote) = establish(git, head, base, request).await?;
         if base.is_parent(&commit) {
