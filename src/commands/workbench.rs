@@ -15,10 +15,11 @@ use crate::{
     },
     history::{
         History, Migration,
-        replay::{self, Target},
+        replay::{self, Target, statements},
     },
     postgres::{self, Role, Server},
-    prisma::{self, Diff, Toolchain, Wanting},
+    prisma::{self, Diff, DiffRequest, Toolchain, Wanting},
+    process::Processes,
 };
 
 /// The database that the history is replayed into.
@@ -124,6 +125,39 @@ impl<'j> Workbench<'j> {
         convergence::check(&left).map_err(|left: NotConverged| left.into())
     }
 
+    /// What Prisma sees of a database with this catalog: its own script for it, run on an empty one. What of it cannot be
+    /// run there is left out.
+    pub(super) async fn seen_by_prisma(
+        &self,
+        (database, catalog): (&str, &Catalog),
+    ) -> Result<Catalog, Stop> {
+        let seen = "seen";
+        self.server.create_database(seen, self.job.role()).await?;
+        let target = self.job.target(&self.server, seen);
+        self.external.prepare(target).await?;
+        let script = match self.question(database, prisma::made).await? {
+            Diff::Empty => String::new(),
+            Diff::Script(sql) => sql,
+        };
+        let client = self.server.connect(seen, self.job.role()).await?;
+        let extensions = catalog.extensions.keys().map(|name| catalog::quoted(name));
+        let extensions = extensions.map(|name| format!("CREATE EXTENSION IF NOT EXISTS {name}"));
+        let statements = statements::split(&script).into_iter().map(|range| script[range].to_owned());
+        for statement in extensions.chain(statements) {
+            // Prisma gives every index that it has read an order, which not every kind of index has.
+            let without = statement.replace(" ASC,", ",").replace(" ASC)", ")");
+            for attempt in [statement, without] {
+                match client.batch_execute(&attempt).await {
+                    Ok(()) => break,
+                    Err(error) if error.as_db_error().is_some() => {}
+                    Err(error) => return Err(proof::ProofError::Connection(error).into()),
+                }
+            }
+        }
+        drop(client);
+        Ok(proof::before(target).await?)
+    }
+
     /// Ends the server.
     pub(super) async fn stop(self) -> Result<(), Stop> {
         Ok(self.server.stop().await?)
@@ -141,25 +175,34 @@ impl<'j> Workbench<'j> {
     }
 
     async fn diff(&self, database: &str) -> Result<Option<String>, Stop> {
+        Ok(match self.question(database, prisma::diff).await? {
+            Diff::Empty => None,
+            Diff::Script(sql) => Some(sql),
+        })
+    }
+
+    /// Asks Prisma one of its questions about a database.
+    async fn question(
+        &self,
+        database: &str,
+        ask: impl AsyncFnOnce(&Processes, &Toolchain, &DiffRequest<'_>) -> Result<Diff, prisma::Error>,
+    ) -> Result<Diff, Stop> {
         let Context { processes, settings, .. } = self.job.context;
         let stage = self.job.context.progress.stage("diff");
         stage.doing("prisma migrate diff");
         // Below the server's directory, what a killed machine leaves is swept with it.
         let work = processes.temporary_directory(self.server.socket_directory(), "prisma-")?;
-        let question = prisma::DiffRequest {
+        let question = DiffRequest {
             database_url: &self.server.prisma_url(database, self.job.role()),
             schema: &self.job.project.schema,
             work_dir: Utf8Path::from_path(work.path()).unwrap_or(self.server.socket_directory()),
             timeout: settings.step_timeout(),
             config: self.job.project.prisma_config.as_ref(),
         };
-        let diff = prisma::diff(processes, &self.prisma, &question).await?;
+        let diff = ask(processes, &self.prisma, &question).await?;
         self.prisma.notes().iter().for_each(|note| self.job.note(note));
         self.job.took_part(stage, self.prisma.tools());
-        Ok(match diff {
-            Diff::Empty => None,
-            Diff::Script(sql) => Some(sql),
-        })
+        Ok(diff)
     }
 }
 

@@ -1,4 +1,5 @@
-//! `prisma migrate diff` from a live database to a schema. The only place that knows the CLI's flags.
+//! `prisma migrate diff` from a live database to a schema, and from nothing to a live database. The only place that
+//! knows the CLI's flags.
 
 use std::time::Duration;
 
@@ -53,8 +54,54 @@ pub async fn diff(
     toolchain: &Toolchain,
     request: &DiffRequest<'_>,
 ) -> Result<Diff, Error> {
+    ask(processes, toolchain, (request, Sides::DatabaseToSchema)).await
+}
+
+/// Asks Prisma how the database of `request` is made from nothing: of what is in it, the answer holds what Prisma can
+/// see.
+///
+/// # Errors
+/// As [`diff`].
+pub async fn made(
+    processes: &Processes,
+    toolchain: &Toolchain,
+    request: &DiffRequest<'_>,
+) -> Result<Diff, Error> {
+    ask(processes, toolchain, (request, Sides::NothingToDatabase)).await
+}
+
+/// What is compared with what.
+#[derive(Debug, Clone, Copy)]
+enum Sides {
+    DatabaseToSchema,
+    NothingToDatabase,
+}
+
+impl Sides {
+    /// The flags of Prisma 5 and 6.
+    fn with_url<'a>(self, url: &'a str, schema: &'a str) -> Vec<&'a str> {
+        match self {
+            Self::DatabaseToSchema => vec!["--from-url", url, "--to-schema-datamodel", schema],
+            Self::NothingToDatabase => vec!["--from-empty", "--to-url", url],
+        }
+    }
+
+    /// The flags of Prisma 7.
+    fn with_config(self, schema: &str) -> Vec<&str> {
+        match self {
+            Self::DatabaseToSchema => vec!["--from-config-datasource", "--to-schema", schema],
+            Self::NothingToDatabase => vec!["--from-empty", "--to-config-datasource"],
+        }
+    }
+}
+
+async fn ask(
+    processes: &Processes,
+    toolchain: &Toolchain,
+    (request, sides): (&DiffRequest<'_>, Sides),
+) -> Result<Diff, Error> {
     let schema = Schema::read(request.schema)?;
-    let question = Question::prepare(toolchain, request, &schema)?;
+    let question = Question::prepare(toolchain, (request, sides), &schema)?;
     let finished = match processes.run(question.invocation).await {
         Err(ProcessError::Timeout { after, .. }) => {
             return Err(Error::Timeout { what: "prisma migrate diff".into(), after });
@@ -80,7 +127,11 @@ struct Question {
 }
 
 impl Question {
-    fn prepare(toolchain: &Toolchain, request: &DiffRequest<'_>, schema: &Schema) -> Result<Self, Error> {
+    fn prepare(
+        toolchain: &Toolchain,
+        (request, sides): (&DiffRequest<'_>, Sides),
+        schema: &Schema,
+    ) -> Result<Self, Error> {
         let version = toolchain.version();
         if schema.is_folder() && *version < Version::new(5, 15, 0) {
             return Err(Error::SchemaFolder { path: request.schema.to_owned(), version: version.clone() });
@@ -98,20 +149,14 @@ impl Question {
                     fs_err::write(work.join(CONFIG), config(kept.clone())?)?;
                     invocation = invocation.args(["--config", CONFIG]);
                 }
-                invocation.args(["--from-url", request.database_url, "--to-schema-datamodel", copy.as_str()])
+                invocation.args(sides.with_url(request.database_url, copy.as_str()))
             }
             _ => {
                 let mut settings = kept.cloned().unwrap_or_default();
                 settings.insert("schema".into(), copy.as_str().into());
                 settings.insert("datasource".into(), serde_json::json!({ "url": request.database_url }));
                 fs_err::write(work.join(CONFIG), config(settings)?)?;
-                invocation.args([
-                    "--config",
-                    CONFIG,
-                    "--from-config-datasource",
-                    "--to-schema",
-                    copy.as_str(),
-                ])
+                invocation.args(["--config", CONFIG]).args(sides.with_config(copy.as_str()))
             }
         };
         let output = (*version >= Version::new(5, 13, 0)).then(|| work.join(OUTPUT));

@@ -28,6 +28,7 @@ mod prisma;
 mod process;
 mod projects;
 mod release;
+mod replace;
 mod replay;
 mod replay_order;
 mod style;
