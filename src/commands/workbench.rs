@@ -1,5 +1,7 @@
 //! The temporary database with the history in it, Prisma beside it, and what the two are asked.
 
+use std::collections::BTreeMap;
+
 use camino::Utf8Path;
 
 use super::job::{Job, Stop, locate_prisma};
@@ -11,11 +13,12 @@ use crate::{
     guard::{
         convergence::{self, NotConverged},
         name::Name,
-        proof::{self, Proof},
+        proof::{self, Proof, carry},
     },
     history::{
         History, Migration,
         replay::{self, Target, statements},
+        squash::Verdict,
     },
     postgres::{self, Role, Server},
     prisma::{self, Diff, DiffRequest, Toolchain, Wanting},
@@ -156,6 +159,32 @@ impl<'j> Workbench<'j> {
         }
         drop(client);
         Ok(proof::before(target).await?)
+    }
+
+    /// Whether `theirs`, another history, makes from nothing what this one and the migrations of `proofs` make.
+    pub(super) async fn stands_in_for(&self, theirs: &History, proofs: &[Proof]) -> Result<Verdict, Stop> {
+        let other = "theirs";
+        self.server.create_database(other, self.job.role()).await?;
+        let target = self.job.target(&self.server, other);
+        self.external.prepare(target).await?;
+        if let Err(error) = replay::replay(theirs, target, |_| {}).await {
+            return Ok(Verdict::Impossible(Error::from(error).text()));
+        }
+        self.external.set_up(target).await?;
+        let made = proof::before(target).await?;
+        let (database, catalog) = match proofs.last() {
+            Some(last) => (last.database.as_str(), &last.effect.after),
+            None => (HISTORY, &self.catalog),
+        };
+        let (theirs, ours) = (self.rows(other, &made).await?, self.rows(database, catalog).await?);
+        Ok(Verdict::between((&made, &theirs), (catalog, &ours)))
+    }
+
+    /// How many rows each table of a database holds.
+    async fn rows(&self, database: &str, catalog: &Catalog) -> Result<BTreeMap<Name, usize>, Stop> {
+        let client = self.server.connect(database, self.job.role()).await?;
+        let contents = carry::look(&client, catalog).await.map_err(proof::ProofError::Connection)?;
+        Ok(contents.counts())
     }
 
     /// Ends the server.

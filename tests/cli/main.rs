@@ -31,6 +31,7 @@ mod release;
 mod replace;
 mod replay;
 mod replay_order;
+mod squash;
 mod style;
 mod support;
 mod sync;
