@@ -7,6 +7,7 @@ pub mod name;
 pub mod needs;
 pub mod order;
 pub mod replay;
+pub mod rules;
 pub mod squash;
 pub mod write;
 
