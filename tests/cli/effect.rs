@@ -14,6 +14,7 @@ use run_migration::{
         History, Migration, checksum,
         replay::{Target, replay},
     },
+    postgres::Role,
 };
 
 use crate::support::server::{database, server};
@@ -191,4 +192,29 @@ COMMIT;
     );
     let sql = "CREATE INDEX CONCURRENTLY names ON \"User\" (name);";
     assert!(told(&found(SHOP, sql).await).is_empty());
+}
+
+#[tokio::test]
+async fn what_was_needed_for_a_proof_alone_does_not_stay() {
+    let bench = crate::support::postgres::Bench::new();
+    let server = bench.server().await;
+    server.create_database("base", Role::Owner).await.unwrap();
+    let target = Target { server: &server, ..target("base") };
+    let history = History { directory: "migrations".into(), migrations: Vec::new() };
+    replay(&history, target, |_| {}).await.unwrap();
+    let migrations = [
+        migration("1_a", "CREATE TABLE t (a double precision);"),
+        migration("2_b", "ALTER TABLE t ALTER a TYPE integer;"),
+        migration("3_c", "ALTER TABLE t ADD b integer NOT NULL;"),
+    ];
+    let before = proof::before(target).await.unwrap();
+    let proofs = proof::prove_all(&migrations, before, target).await.unwrap();
+    proof::leads_to("CREATE TABLE other ()", target).await.unwrap();
+    // Rows were needed for the second one, and the third one's database is asked about later.
+    assert!(proofs[1].timings.iter().any(|(part, _)| *part == "data"), "{proofs:#?}");
+    let client = server.connect("base", Role::Superuser).await.unwrap();
+    let question =
+        "SELECT datname FROM pg_database WHERE NOT datistemplate AND datname NOT IN ('postgres', 'base')";
+    let left: Vec<String> = client.query(question, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+    assert_eq!(left, [proofs[2].database.clone()]);
 }
