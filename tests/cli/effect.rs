@@ -17,7 +17,7 @@ use run_migration::{
     postgres::Role,
 };
 
-use crate::support::server::{database, server};
+use crate::support::server::{database, on_every_major, server};
 
 /// What is found in the migration `sql` upon the history `before`, by text and by proof.
 pub async fn found(before: &str, sql: &str) -> Vec<Finding> {
@@ -96,6 +96,7 @@ CREATE FUNCTION purge() RETURNS void LANGUAGE plpgsql AS $$ BEGIN DROP TABLE "Or
 
 #[tokio::test]
 async fn what_is_gone_is_found_however_it_was_spelled() {
+    on_every_major(async || {
     for (sql, wanted) in [
         ("ALTER TABLE \"User\" DROP COLUMN name;", "refuse drop_column User.name in line 1"),
         ("-- first\nSELECT purge();", "refuse drop_table Order in line 2"),
@@ -148,6 +149,8 @@ async fn what_is_gone_is_found_however_it_was_spelled() {
         let unproved = |finding: &&Finding| finding.severity > Severity::Info && finding.proof.is_empty();
         assert!(!findings.iter().any(|finding| unproved(&finding)), "{findings:?}");
     }
+    })
+    .await;
 }
 
 #[track_caller]
@@ -157,25 +160,32 @@ fn assert_contains(text: &str, wanted: &str) {
 
 #[tokio::test]
 async fn what_prisma_cannot_see_is_named_with_the_loss() {
-    let proof = |findings: &[Finding], rule: &str| {
-        let finding = findings.iter().find(|finding| finding.rule == rule).unwrap();
-        finding.proof.join("\n")
-    };
-    let findings = found(SHOP, "DROP TABLE \"User\" CASCADE;").await;
-    assert_contains(
-        &proof(&findings, "drop_table"),
-        "goes along: index lower_email, trigger User.touched, policy User.own",
-    );
-    let findings = found(SHOP, "ALTER TABLE \"User\" DROP COLUMN email CASCADE;").await;
-    assert_contains(&proof(&findings, "drop_column"), "goes along: index User_email_key, index lower_email");
-    let findings = found(SHOP, "ALTER TABLE \"User\" DROP COLUMN name, ADD COLUMN name integer;").await;
-    let retyped = findings.iter().find(|finding| finding.rule == "drop_column").unwrap();
-    assert_contains(&retyped.why, "as integer instead of text");
+    on_every_major(async || {
+        let proof = |findings: &[Finding], rule: &str| {
+            let finding = findings.iter().find(|finding| finding.rule == rule).unwrap();
+            finding.proof.join("\n")
+        };
+        let findings = found(SHOP, "DROP TABLE \"User\" CASCADE;").await;
+        assert_contains(
+            &proof(&findings, "drop_table"),
+            "goes along: index lower_email, trigger User.touched, policy User.own",
+        );
+        let findings = found(SHOP, "ALTER TABLE \"User\" DROP COLUMN email CASCADE;").await;
+        assert_contains(
+            &proof(&findings, "drop_column"),
+            "goes along: index User_email_key, index lower_email",
+        );
+        let findings = found(SHOP, "ALTER TABLE \"User\" DROP COLUMN name, ADD COLUMN name integer;").await;
+        let retyped = findings.iter().find(|finding| finding.rule == "drop_column").unwrap();
+        assert_contains(&retyped.why, "as integer instead of text");
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_script_runs_as_it_would_be_deployed() {
-    let swap = r#"
+    on_every_major(async || {
+        let swap = r#"
 BEGIN;
 CREATE TYPE "Status_new" AS ENUM ('ACTIVE');
 ALTER TABLE "User" ALTER COLUMN "status" DROP DEFAULT;
@@ -186,12 +196,14 @@ DROP TYPE "Status_old";
 ALTER TABLE "User" ALTER COLUMN "status" SET DEFAULT 'ACTIVE';
 COMMIT;
 "#;
-    assert_eq!(
-        told(&found(SHOP, swap).await),
-        ["warn type_change_may_fail User.status in line 5", "refuse remove_enum_value Status in line 8"]
-    );
-    let sql = "CREATE INDEX CONCURRENTLY names ON \"User\" (name);";
-    assert!(told(&found(SHOP, sql).await).is_empty());
+        assert_eq!(
+            told(&found(SHOP, swap).await),
+            ["warn type_change_may_fail User.status in line 5", "refuse remove_enum_value Status in line 8"]
+        );
+        let sql = "CREATE INDEX CONCURRENTLY names ON \"User\" (name);";
+        assert!(told(&found(SHOP, sql).await).is_empty());
+    })
+    .await;
 }
 
 #[tokio::test]
