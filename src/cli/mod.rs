@@ -129,6 +129,9 @@ pub struct GenerateArgs {
     /// A column or table that got another name, such as User.name=fullName or User=Person; may be given again
     #[arg(long, value_name = "OLD=NEW")]
     pub rename: Vec<Rename>,
+    /// Remove the migrations that this branch has added, and generate one in their place
+    #[arg(long, conflicts_with = "skip_freshness_check")]
+    pub replace: bool,
     /// Ask Prisma once more whether the migration does its job, even where that is for certain
     #[arg(long)]
     pub verify: bool,

@@ -27,6 +27,7 @@ use crate::{
 use super::{
     consent::{given, without_reason},
     job::{Job, Stop, freshness_request, in_order},
+    replace::{self, Replaced},
     workbench::Workbench,
 };
 
@@ -54,6 +55,8 @@ pub(super) async fn run(context: &Context, args: &GenerateArgs) -> Result<Report
 /// What the schema has and the history lacks.
 struct Difference {
     history: History,
+    /// The names of the migrations in whose place it comes.
+    gone: Vec<String>,
     /// The migrations that it takes.
     migrations: Vec<Migration>,
     /// What each of them was proved to do.
@@ -71,40 +74,75 @@ struct Generate<'a> {
 
 impl Generate<'_> {
     async fn story(&self) -> Result<Outcome, Stop> {
-        let Some(Difference { history, migrations, proofs }) =
-            in_order(self.job.freshness(self.request.as_ref()), self.difference()).await?
-        else {
-            self.job.note("No schema changes");
-            if !self.args.allow.is_empty() {
-                self.job.note("--allow allowed nothing: there is no change");
+        let freshness = self.job.freshness(self.request.as_ref());
+        let Difference { history, gone, migrations, proofs } = match self.args.replace {
+            // What is this branch's own can only be told once the base is known.
+            true => {
+                freshness.await?;
+                self.difference().await?
             }
-            return Ok(Outcome::NoChanges);
+            false => in_order(freshness, self.difference()).await?,
         };
+        if migrations.is_empty() {
+            return self.nothing_to_add(&gone);
+        }
         self.guard(&migrations, &history, &proofs)?;
-        self.write(&self.with_waivers(migrations))
+        self.write(&self.with_waivers(migrations), &gone)
     }
 
-    /// What the schema has and the history lacks; `None` where they agree.
-    async fn difference(&self) -> Result<Option<Difference>, Stop> {
-        self.job.copies().await?;
-        let history = self.job.history()?;
-        let bench = Workbench::set_up(&self.job, &history).await?;
-        let renames = renames::sql(&self.args.rename, &bench.catalog)?;
-        let sql = match bench.missing(&renames).await? {
-            None if renames.is_empty() => {
-                bench.stop().await?;
-                return Ok(None);
-            }
-            None => format!("{renames}\n"),
-            Some(sql) if renames.is_empty() => sql,
-            Some(sql) => format!("{renames}\n\n{sql}"),
+    /// The schema is what the history makes, without what is to be replaced.
+    fn nothing_to_add(&self, gone: &[String]) -> Result<Outcome, Stop> {
+        self.job.note("No schema changes");
+        if !self.args.allow.is_empty() {
+            self.job.note("--allow allowed nothing: there is no change");
+        }
+        let outcome = match (gone.is_empty(), self.args.dry_run) {
+            (false, false) => Outcome::Synced,
+            _ => Outcome::NoChanges,
         };
-        let files = self.styled(&sql, &bench).await?;
-        let migrations = self.plan(files, &history)?;
-        let proofs = bench.prove(&migrations).await?;
-        self.converges(&bench, &sql, (&migrations, &proofs)).await?;
+        if outcome == Outcome::Synced {
+            let names: Vec<_> = gone.iter().map(String::as_str).collect();
+            history::write::replace(&self.job.context.processes, &self.job.project.migrations, &[], &names)?;
+            self.job.note("What this branch's migrations did cancels out: nothing takes their place");
+        }
+        replace::told(&self.job, (gone, outcome));
+        Ok(outcome)
+    }
+
+    /// What the schema has and the history lacks; no migration where they agree.
+    async fn difference(&self) -> Result<Difference, Stop> {
+        self.job.copies().await?;
+        let all = self.job.history()?;
+        let replaced = match self.args.replace {
+            true => Replaced::split(&self.job, &all).await?,
+            false => Replaced { kept: all.clone(), own: Vec::new() },
+        };
+        let bench = Workbench::set_up(&self.job, &replaced.kept).await?;
+        let (migrations, proofs) = match self.missing(&bench).await? {
+            None => (Vec::new(), Vec::new()),
+            Some(sql) => {
+                let files = self.styled(&sql, &bench).await?;
+                let migrations = self.plan(files, &all)?;
+                let proofs = bench.prove(&migrations).await?;
+                self.converges(&bench, &sql, (&migrations, &proofs)).await?;
+                (migrations, proofs)
+            }
+        };
+        replaced.refuse_hand_written(&bench, &self.job, (&migrations, &proofs)).await?;
         bench.stop().await?;
-        Ok(Some(Difference { history, migrations, proofs }))
+        let gone = replaced.names();
+        Ok(Difference { history: replaced.kept, gone, migrations, proofs })
+    }
+
+    /// What the schema has and the history lacks, after what is renamed; `None` where they agree.
+    async fn missing(&self, bench: &Workbench<'_>) -> Result<Option<String>, Stop> {
+        let renames = renames::sql(&self.args.rename, &bench.catalog)?;
+        Ok(match bench.missing(&renames).await? {
+            None if renames.is_empty() => None,
+            None => Some(format!("{renames}\n")),
+            Some(sql) if renames.is_empty() => Some(sql),
+            Some(sql) => Some(format!("{renames}\n\n{sql}")),
+        })
     }
 
     /// Checks that the migrations do their job, where that is not for certain: where their text is not Prisma's own,
@@ -223,20 +261,26 @@ impl Generate<'_> {
         migrations.into_iter().map(with_own).collect()
     }
 
-    /// Writes the migrations, or says what would be written.
-    fn write(&self, migrations: &[Migration]) -> Result<Outcome, Stop> {
+    /// Writes the migrations in the place of those that are `gone` then, or says what would be written.
+    fn write(&self, migrations: &[Migration], gone: &[String]) -> Result<Outcome, Stop> {
         let relative = |migration: &Migration| self.job.project.relative(&migration.path).to_owned();
         let (outcome, result) = if self.args.dry_run {
             (Outcome::WouldCreate, self.dry_run(migrations))
         } else {
             let stage = self.job.context.progress.stage("write");
             let files: Vec<_> = migrations.iter().map(|one| (one.name.as_str(), one.sql.as_str())).collect();
-            history::write::write(&self.job.context.processes, &self.job.project.migrations, &files)?;
+            let gone: Vec<_> = gone.iter().map(String::as_str).collect();
+            let (processes, place) = (&self.job.context.processes, &self.job.project.migrations);
+            match gone.is_empty() {
+                true => history::write::write(processes, place, &files)?,
+                false => history::write::replace(processes, place, &files, &gone)?,
+            }
             let written: Vec<_> = migrations.iter().map(|one| relative(one).into_string()).collect();
             self.job.done(stage.done(&written.join("\n            ")));
             let typed = migrations.iter().map(|one| format!("{}\n", self.job.context.as_typed(&one.path)));
             (Outcome::Created, typed.collect())
         };
+        replace::told(&self.job, (gone, outcome));
         let mut report = self.job.report.borrow_mut();
         report.result = Some(result);
         report.migrations = migrations

@@ -12,6 +12,7 @@ mod job;
 mod lint;
 mod ready;
 mod release_check;
+mod replace;
 mod restamp;
 mod snapshot;
 mod status;

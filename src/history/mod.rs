@@ -7,6 +7,8 @@ pub mod name;
 pub mod needs;
 pub mod order;
 pub mod replay;
+pub mod rules;
+pub mod squash;
 pub mod write;
 
 use camino::Utf8PathBuf;
@@ -45,6 +47,18 @@ impl History {
     #[must_use]
     pub fn shipped(&self) -> compare::Shipped {
         self.migrations.iter().map(|one| (one.name.clone(), one.sql.clone().into_bytes())).collect()
+    }
+
+    /// The history that somebody else has, to be kept in `directory`.
+    #[must_use]
+    pub fn of(shipped: &compare::Shipped, directory: &camino::Utf8Path) -> Self {
+        let migration = |(name, sql): (&String, &Vec<u8>)| Migration {
+            name: name.clone(),
+            path: directory.join(name).join(FILE_NAME),
+            sql: String::from_utf8_lossy(sql).into_owned(),
+            checksum: checksum(sql),
+        };
+        Self { directory: directory.to_owned(), migrations: shipped.iter().map(migration).collect() }
     }
 
     /// The migrations' names, in order.

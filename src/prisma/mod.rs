@@ -28,7 +28,7 @@ mod surroundings;
 mod toolchain;
 mod version;
 
-pub use diff::{Diff, DiffRequest, diff};
+pub use diff::{Diff, DiffRequest, diff, made};
 pub use error::{Error, Problem};
 pub use install::Wanting;
 pub use locate::{LocateRequest, locate};

@@ -41,6 +41,8 @@ pub struct Report {
     pub outcome: Outcome,
     /// The migrations that were made, or would have been, in the order in which they are applied.
     pub migrations: Vec<Migration>,
+    /// The names of the migrations in whose place they came, or would have come.
+    pub replaced: Vec<String>,
     /// Everything that the checks found, allowed ones included.
     pub findings: Vec<Finding>,
     /// What became of each gate; empty for commands without gates.
@@ -134,6 +136,7 @@ impl Report {
             command,
             outcome,
             migrations: Vec::new(),
+            replaced: Vec::new(),
             findings: Vec::new(),
             gates: Vec::new(),
             freshness: None,

@@ -17,6 +17,7 @@ use run_migration::{
         replay::{Target, replay},
     },
     prisma::{self, Diff, DiffRequest, Error, LocateRequest, Toolchain},
+    process::Processes,
     report::progress::{Mode, Progress},
 };
 
@@ -194,6 +195,20 @@ impl Site {
 
     /// The same with a CLI that was found before.
     pub async fn diff_with(&self, toolchain: &Toolchain, url: &str) -> Result<Diff, Error> {
+        self.asked(prisma::diff, (toolchain, url)).await
+    }
+
+    /// What Prisma has to say of how the database in `url` is made.
+    pub async fn made(&self, url: &str) -> Result<Diff, Error> {
+        let toolchain = self.locate().await?;
+        self.asked(prisma::made, (&toolchain, url)).await
+    }
+
+    async fn asked(
+        &self,
+        ask: impl AsyncFnOnce(&Processes, &Toolchain, &DiffRequest<'_>) -> Result<Diff, Error>,
+        (toolchain, url): (&Toolchain, &str),
+    ) -> Result<Diff, Error> {
         let schema = Project::find(&self.context).await.unwrap().schema;
         let work = tempfile::tempdir_in(self.directory.path()).unwrap();
         let request = DiffRequest {
@@ -203,7 +218,7 @@ impl Site {
             timeout: self.timeout,
             config: None,
         };
-        prisma::diff(&self.context.processes, toolchain, &request).await
+        ask(&self.context.processes, toolchain, &request).await
     }
 
     /// Every file of the repository with what it holds, links as what they point to.
