@@ -2,9 +2,10 @@
 //! all of them go out as one simple query: one round trip, and no prepared statement that a pooler between
 //! could lose.
 
-/// Before the questions: one snapshot for all of them, and names written as everywhere in the tool, with
+/// Before the questions: which schema the session works in, one snapshot for all of them, and names written as everywhere in the tool, with
 /// `public.` left out.
 pub(super) const BEGIN: &str = "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;
+SELECT row_to_json(answer) FROM (SELECT current_schema() AS schema) answer;
 SET LOCAL search_path = public;";
 
 /// After the questions.
