@@ -40,7 +40,8 @@ fn extensions_that_postgresql_ships_are_there() {
 
 /// A history that needs an extension which no PostgreSQL here has, as far as the tool can know.
 const VECTOR: &str = "-- The embeddings\nCREATE EXTENSION IF NOT EXISTS vector;\n\n\
-                      CREATE TABLE \"Item\" (\"id\" INTEGER NOT NULL, \"embedding\" vector(3), CONSTRAINT \"Item_pkey\" PRIMARY KEY (\"id\"));\n";
+                      CREATE TABLE \"Item\" (\"id\" INTEGER NOT NULL, \"embedding\" vector(3), CONSTRAINT \"Item_pkey\" PRIMARY KEY (\"id\"));\n\
+                      CREATE INDEX \"Item_embedding_idx\" ON \"Item\" USING hnsw (\"embedding\" vector_l2_ops);\n";
 const ITEM: &str =
     "model Item {\n  id        Int @id\n  embedding Unsupported(\"vector(3)\")?\n  more      String?\n}\n";
 
@@ -73,6 +74,12 @@ fn a_server_of_the_users_that_has_the_extension_serves_and_is_left_as_it_was() {
     let before = theirs.names(catalog);
     let project = project(ITEM, VECTOR);
     let url = theirs.url();
+    // Prisma has no words for such an index.
+    let keep = "keep = [\"index:Item_embedding_idx\"]";
+    run(&project.path(), &["x", "--server-url", &url])
+        .expect(2)
+        .says(&["drop_index  Item_embedding_idx", keep]);
+    project.write("run-migration.toml", &format!("[external]\n{keep}\n"));
     let ended =
         run(&project.path(), &["x", "--dry-run", "--server-url", &url]).expect(0).says(&["--server-url"]);
     assert!(ended.stdout.contains("ADD COLUMN     \"more\" TEXT;"), "{}", ended.stdout);
