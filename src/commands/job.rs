@@ -141,7 +141,13 @@ impl<'a> Job<'a> {
 
     /// What the project and its history want of a server.
     fn wanted(&self, history: &History) -> Result<Wanted, Error> {
-        let (extensions, roles) = history::needs::of(history)?;
+        let (mut extensions, roles) = history::needs::of(history)?;
+        let of_schema = prisma::extensions(&self.project.schema);
+        for wish in of_schema {
+            if !extensions.iter().any(|known| known.name == wish.name) {
+                extensions.push(wish);
+            }
+        }
         let schema = database_schema(self.context, self.project).map(|(schema, place)| {
             if let Some(place) = place {
                 self.note(&format!("The history is replayed in the schema {schema}, which {place} names"));
