@@ -32,6 +32,7 @@ mod release;
 mod replace;
 mod replay;
 mod replay_order;
+mod search_path;
 mod squash;
 mod style;
 mod support;

@@ -40,7 +40,8 @@ fn extensions_that_postgresql_ships_are_there() {
 
 /// A history that needs an extension which no PostgreSQL here has, as far as the tool can know.
 const VECTOR: &str = "-- The embeddings\nCREATE EXTENSION IF NOT EXISTS vector;\n\n\
-                      CREATE TABLE \"Item\" (\"id\" INTEGER NOT NULL, \"embedding\" vector(3), CONSTRAINT \"Item_pkey\" PRIMARY KEY (\"id\"));\n";
+                      CREATE TABLE \"Item\" (\"id\" INTEGER NOT NULL, \"embedding\" vector(3), CONSTRAINT \"Item_pkey\" PRIMARY KEY (\"id\"));\n\
+                      CREATE INDEX \"Item_embedding_idx\" ON \"Item\" USING hnsw (\"embedding\" vector_l2_ops);\n";
 const ITEM: &str =
     "model Item {\n  id        Int @id\n  embedding Unsupported(\"vector(3)\")?\n  more      String?\n}\n";
 
@@ -63,6 +64,38 @@ fn an_extension_that_no_server_has_is_named_before_anything_is_done() {
     assert!(json["hint"].as_str().unwrap().contains("--server-url"));
 }
 
+/// The new migration is run, too: what it installs has to be there.
+#[test]
+fn an_extension_that_only_the_schema_asks_for_is_looked_for_too() {
+    let generator = "generator client {\n  provider = \"prisma-client-js\"\n  previewFeatures = [\"postgresqlExtensions\"]\n}\n";
+    let asking = |extensions: &str| {
+        let datasource = DATASOURCE.replace("\n}\n", &format!("\n  extensions = [{extensions}]\n}}\n"));
+        let sql =
+            "CREATE TABLE \"A\" (\"id\" INTEGER NOT NULL, CONSTRAINT \"A_pkey\" PRIMARY KEY (\"id\"));\n";
+        Project::prisma(
+            &format!("{generator}{datasource}model A {{\n  id Int @id\n}}\n"),
+            &[("20260101000000_a", sql)],
+        )
+    };
+    let ended = run(&asking("pg_trgm, uuidOssp(map: \"uuid-ossp\")").path(), &["--dry-run"]).expect(0);
+    for name in ["pg_trgm", "uuid-ossp"] {
+        assert!(
+            ended.stdout.contains(&format!("CREATE EXTENSION IF NOT EXISTS \"{name}\"")),
+            "{}",
+            ended.stdout
+        );
+    }
+    let theirs = Theirs::start();
+    let vector = asking("vector");
+    run(&vector.path(), &["x"]).expect(1).says(&[
+        "the extension vector (",
+        "schema.prisma:8)",
+        "--server-url",
+    ]);
+    let ended = run(&vector.path(), &["--dry-run", "--server-url", &theirs.url()]).expect(0);
+    assert!(ended.stdout.contains("\"vector\""), "{}", ended.stderr);
+}
+
 #[test]
 fn a_server_of_the_users_that_has_the_extension_serves_and_is_left_as_it_was() {
     let theirs = Theirs::start();
@@ -73,6 +106,12 @@ fn a_server_of_the_users_that_has_the_extension_serves_and_is_left_as_it_was() {
     let before = theirs.names(catalog);
     let project = project(ITEM, VECTOR);
     let url = theirs.url();
+    // Prisma has no words for such an index.
+    let keep = "keep = [\"index:Item_embedding_idx\"]";
+    run(&project.path(), &["x", "--server-url", &url])
+        .expect(2)
+        .says(&["drop_index  Item_embedding_idx", keep]);
+    project.write("run-migration.toml", &format!("[external]\n{keep}\n"));
     let ended =
         run(&project.path(), &["x", "--dry-run", "--server-url", &url]).expect(0).says(&["--server-url"]);
     assert!(ended.stdout.contains("ADD COLUMN     \"more\" TEXT;"), "{}", ended.stdout);

@@ -207,7 +207,7 @@ async fn the_migrations_of_a_release_lead_there_and_back() {
             Err(BackError::None { why, .. }) => refused.push(format!("{name}: {why}")),
             other => {
                 let down = other.unwrap().sql;
-                if sql.contains("CONCURRENTLY") == false {
+                if !sql.contains("CONCURRENTLY") {
                     let again = unique("corpus");
                     server().clone_database(&after, &again).await.unwrap();
                     let client = connect(&again).await;
