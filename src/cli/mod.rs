@@ -125,6 +125,13 @@ pub struct GenerateArgs {
     /// Print the SQL on standard output and write nothing; every gate still holds
     #[arg(long)]
     pub dry_run: bool,
+    /// Also write down.sql: the way back, proved on the temporary database; `=MIGRATION` for one that is there already
+    #[arg(long, value_name = "MIGRATION", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub down: Option<String>,
+    /// Write a new migration that undoes this one, from its down.sql where there is one. The schema must have been
+    /// changed back before
+    #[arg(long, value_name = "MIGRATION", conflicts_with = "rename")]
+    pub revert: Option<String>,
     /// Write SQL that succeeds where its objects exist already, and a second time; `=false` for SQL as Prisma
     /// writes it [default: the configuration's; in LiteLLM's layout true]
     #[arg(long, value_name = "BOOL", env = "RUN_MIGRATION_IDEMPOTENT", num_args = 0..=1, require_equals = true,

@@ -15,6 +15,7 @@ mod snapshot;
 mod status;
 mod subject;
 mod sync;
+mod way;
 mod workbench;
 
 use crate::{

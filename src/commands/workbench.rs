@@ -2,7 +2,10 @@
 
 use camino::Utf8Path;
 
-use super::job::{Job, Stop, locate_prisma};
+use super::{
+    job::{Job, Stop, locate_prisma},
+    way::Ground,
+};
 use crate::{
     catalog::{self, Catalog, Matching},
     context::Context,
@@ -122,6 +125,26 @@ impl<'j> Workbench<'j> {
         }
         let left = self.left_after(proofs).await?.map_or(Diff::Empty, Diff::Script);
         convergence::check(&left).map_err(|left: NotConverged| left.into())
+    }
+
+    /// Where ways back are found and proved.
+    pub(super) const fn ground(&self) -> Ground<'_> {
+        Ground { job: self.job, server: &self.server, external: &self.external }
+    }
+
+    /// The way back from each of `migrations`, which were proved one after the other, as `down.sql` has it.
+    pub(super) async fn downs(
+        &self,
+        migrations: &[Migration],
+        proofs: &[Proof],
+    ) -> Result<Vec<String>, Stop> {
+        let mut before = HISTORY;
+        let mut downs = Vec::new();
+        for (migration, Proof { database, .. }) in migrations.iter().zip(proofs) {
+            downs.push(self.ground().down(migration, (before, database)).await?);
+            before = database;
+        }
+        Ok(downs)
     }
 
     /// Ends the server.

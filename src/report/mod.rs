@@ -81,6 +81,9 @@ pub struct Migration {
     pub sql: String,
     /// Lower-case hex SHA-256 of the file: Prisma's checksum.
     pub sha256: String,
+    /// What `down.sql` beside it holds, where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub down: Option<String>,
 }
 
 /// The answer of a database that is not ours.

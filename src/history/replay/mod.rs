@@ -57,9 +57,17 @@ pub async fn replay(
 /// # Errors
 /// Where it fails, takes too long, or leaves a transaction open.
 pub async fn add(migration: &Migration, target: Target<'_>) -> Result<(), ReplayError> {
+    add_all(std::slice::from_ref(migration), target).await
+}
+
+/// The same with several, one after the other.
+///
+/// # Errors
+/// The first migration that fails, takes too long, or leaves a transaction open.
+pub async fn add_all(migrations: &[Migration], target: Target<'_>) -> Result<(), ReplayError> {
     let (bookkeeper, worker) = sessions(target).await?;
     let ledger = Ledger::open(bookkeeper, target.limit).await.map_err(ReplayError::Ledger)?;
-    apply(std::slice::from_ref(migration), target, (&ledger, worker), |_| {}).await
+    apply(migrations, target, (&ledger, worker), |_| {}).await
 }
 
 /// The ledger has a session of its own: a migration may change its session's search path or role.

@@ -2,3 +2,4 @@
 //! `resolve`.
 
 mod back;
+mod generate;
