@@ -85,6 +85,9 @@ pub enum Error {
     /// Asking a database.
     #[error(transparent)]
     Database(#[from] crate::live::connect::DatabaseError),
+    /// Changing a database.
+    #[error(transparent)]
+    Deploy(#[from] crate::deploy::DeployError),
     /// Finding the history that a database should have.
     #[error(transparent)]
     Expected(#[from] crate::live::expected::ExpectedError),
@@ -160,6 +163,7 @@ impl Error {
             Self::NoSuchMigration(_) => Some("name it by its directory".into()),
             Self::Url(error) => error.hint(),
             Self::Database(error) => error.hint(),
+            Self::Deploy(error) => error.hint(),
             Self::Expected(error) => error.hint(),
             Self::Snapshot(error) => error.hint(),
             Self::Release(error) => error.hint(),

@@ -44,6 +44,7 @@ pub mod guard;
 pub mod style;
 
 // The paths through them, and what they have to say.
+pub mod deploy;
 pub mod live;
 pub mod release;
 

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod ci;
+pub mod deploy;
 pub mod live;
 pub mod parse;
 pub mod release;
@@ -56,6 +57,8 @@ pub enum Command {
     Status(live::StatusArgs),
     /// Say whether code with these migrations may serve on a database: for probes and start-up checks
     Ready(live::ReadyArgs),
+    /// Apply the pending migrations to a database as Prisma does, under its lock and in its ledger
+    Deploy(deploy::DeployArgs),
     /// Write the tables and columns that the migrations make, for `ready --snapshot`
     Snapshot(live::SnapshotArgs),
     /// Write a commented run-migration.toml from what the repository has
@@ -80,6 +83,7 @@ impl Command {
             Self::ReleaseCheck(_) => "release-check",
             Self::Status(_) => "status",
             Self::Ready(_) => "ready",
+            Self::Deploy(_) => "deploy",
             Self::Snapshot(_) => "snapshot",
             Self::Init(_) => "init",
             Self::Doctor => "doctor",

@@ -3,6 +3,7 @@
 mod check;
 mod ci;
 mod consent;
+mod deploy;
 mod doctor;
 mod generate;
 mod init;
@@ -59,6 +60,7 @@ async fn run(context: &Context, command: &Command) -> Result<Report, Error> {
         Command::ReleaseCheck(args) => release_check::run(context, args).await,
         Command::Status(args) => status::run(context, args).await,
         Command::Ready(args) => ready::run(context, args).await,
+        Command::Deploy(args) => deploy::run(context, args).await,
         Command::Snapshot(args) => snapshot::run(context, args).await,
         Command::Ci(command) => ci::run(context, command).await,
         Command::Init(args) => init::run(context, args).await,

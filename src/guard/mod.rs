@@ -36,6 +36,7 @@ pub mod renames;
 pub mod row_changes;
 pub mod rules;
 pub mod sql;
+pub mod transaction;
 pub mod waiver;
 
 use std::ops::Range;

@@ -215,7 +215,7 @@ fn by_statement(messages: Vec<SimpleQueryMessage>) -> Vec<Vec<SimpleQueryRow>> {
     answers
 }
 
-fn understand(place: &str, after: Duration, error: &tokio_postgres::Error) -> DatabaseError {
+pub(crate) fn understand(place: &str, after: Duration, error: &tokio_postgres::Error) -> DatabaseError {
     let place = place.to_owned();
     if let Some(said) = error.as_db_error() {
         if *said.code() == SqlState::QUERY_CANCELED {

@@ -162,7 +162,8 @@ fn out_of_sync(report: &Report) -> String {
 
 fn destructive(report: &Report) -> String {
     let mut out = String::new();
-    line(&mut out, "Nothing was written. These statements destroy data or objects:");
+    let nothing = if report.database.is_some() { "Nothing was changed" } else { "Nothing was written" };
+    line(&mut out, &format!("{nothing}. These statements destroy data or objects:"));
     out.push_str(&findings(report.refusing()));
     let others = || report.findings.iter().filter(|one| !one.refuses() && one.severity > Severity::Info);
     if others().next().is_some() {

@@ -1,6 +1,7 @@
 //! What a run has to say, as data. Commands fill it in; `human` and `json` write it down.
 
 pub mod agents;
+pub mod deployment;
 pub mod emit;
 pub mod gates;
 pub mod github;
@@ -48,6 +49,8 @@ pub struct Report {
     pub freshness: Option<Freshness>,
     /// What is true about the database that was asked.
     pub database: Option<Database>,
+    /// What was applied to it.
+    pub deployment: Option<deployment::Deployment>,
     /// What there is to say about a release.
     pub release: Option<Box<release::Release>>,
     /// One report for each release that was compared with the one before it.
@@ -138,6 +141,7 @@ impl Report {
             gates: Vec::new(),
             freshness: None,
             database: None,
+            deployment: None,
             release: None,
             pairs: Vec::new(),
             toolchain: Vec::new(),

@@ -12,12 +12,14 @@ use run_migration::{
     report::agents,
 };
 
-const OUTCOMES: [Outcome; 13] = [
+const OUTCOMES: [Outcome; 15] = [
     Outcome::Created,
     Outcome::NoChanges,
     Outcome::WouldCreate,
     Outcome::Passed,
     Outcome::Synced,
+    Outcome::Applied,
+    Outcome::WouldApply,
     Outcome::RefusedDestructive,
     Outcome::RefusedStale,
     Outcome::RefusedOutOfSync,
@@ -36,6 +38,8 @@ const fn is_listed(outcome: Outcome) {
         | Outcome::WouldCreate
         | Outcome::Passed
         | Outcome::Synced
+        | Outcome::Applied
+        | Outcome::WouldApply
         | Outcome::RefusedDestructive
         | Outcome::RefusedStale
         | Outcome::RefusedOutOfSync

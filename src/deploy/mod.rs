@@ -1,0 +1,19 @@
+//! Changing a database that is not ours, only when told: what `preflight`, `deploy` and their like are made of.
+//!
+//! ```text
+//! sessions  two sessions that are no pooler's, with their limits     -> Sessions
+//! lock      Prisma's advisory lock, and who holds it                  -> Sessions that hold it
+//! ledger    `_prisma_migrations`, written as Prisma writes it         -> Ledger
+//! plan      the ledger against the history                            -> Plan
+//! apply     one migration after the other, recorded as Prisma does    -> Applied
+//! ```
+
+pub mod apply;
+pub mod destruction;
+pub mod error;
+pub mod ledger;
+pub mod lock;
+pub mod plan;
+pub mod sessions;
+
+pub use error::DeployError;
