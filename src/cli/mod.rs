@@ -1,5 +1,6 @@
 //! What can be typed: clap's types. `parse` turns the arguments into them.
 
+pub mod baseline;
 pub mod check;
 pub mod ci;
 pub mod deploy;
@@ -59,6 +60,10 @@ pub enum Command {
     Ready(live::ReadyArgs),
     /// Apply the pending migrations to a database as Prisma does, under its lock and in its ledger
     Deploy(deploy::DeployArgs),
+    /// Tell a database what it has of the history already, after proving that it is there
+    Baseline(baseline::BaselineArgs),
+    /// Record what became of a migration that failed or was applied by hand, as `prisma migrate resolve` does
+    Resolve(baseline::ResolveArgs),
     /// Write the tables and columns that the migrations make, for `ready --snapshot`
     Snapshot(live::SnapshotArgs),
     /// Write a commented run-migration.toml from what the repository has
@@ -84,6 +89,8 @@ impl Command {
             Self::Status(_) => "status",
             Self::Ready(_) => "ready",
             Self::Deploy(_) => "deploy",
+            Self::Baseline(_) => "baseline",
+            Self::Resolve(_) => "resolve",
             Self::Snapshot(_) => "snapshot",
             Self::Init(_) => "init",
             Self::Doctor => "doctor",

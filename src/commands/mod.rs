@@ -1,5 +1,6 @@
 //! One file for each command: a path through the stages. Dispatch and life cycle, no logic.
 
+mod baseline;
 mod check;
 mod ci;
 mod consent;
@@ -10,7 +11,10 @@ mod init;
 mod job;
 mod lint;
 mod ready;
+mod recorded;
 mod release_check;
+mod replayed;
+mod resolve;
 mod restamp;
 mod snapshot;
 mod status;
@@ -61,6 +65,8 @@ async fn run(context: &Context, command: &Command) -> Result<Report, Error> {
         Command::Status(args) => status::run(context, args).await,
         Command::Ready(args) => ready::run(context, args).await,
         Command::Deploy(args) => deploy::run(context, args).await,
+        Command::Baseline(args) => baseline::run(context, args).await,
+        Command::Resolve(args) => resolve::run(context, args).await,
         Command::Snapshot(args) => snapshot::run(context, args).await,
         Command::Ci(command) => ci::run(context, command).await,
         Command::Init(args) => init::run(context, args).await,

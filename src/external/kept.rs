@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use crate::{
-    catalog::{Catalog, Change, Kind, TypeShape, quoted, relation},
+    catalog::{Catalog, Change, Difference, Kind, TypeShape, quoted, relation},
     guard::{
         name::Name,
         proof::{Effect, Verdict},
@@ -155,6 +155,31 @@ impl Kept {
             // Without CASCADE: no column of the model's may go with it.
             Found::Enum(name) => format!("DROP TYPE IF EXISTS {}", name.sql()),
         })
+    }
+
+    /// Whether a difference is about it, or about what stands on it.
+    pub(super) fn is_meant_by(&self, difference: &Difference) -> bool {
+        let object = || relation(&difference.object);
+        let own_name = || Name::split(&difference.object).pop().unwrap_or_default();
+        match self.kind {
+            KeptKind::Table => {
+                let own = relation(&self.name);
+                difference.on.as_ref() == Some(&own) || difference.kind == Kind::Table && object() == own
+            }
+            KeptKind::Index => difference.kind == Kind::Index && object() == relation(&self.name),
+            KeptKind::Enum => difference.kind == Kind::Type && object() == relation(&self.name),
+            KeptKind::Column => {
+                difference.kind == Kind::Column
+                    && difference.on.clone().map(|on| (on, own_name())) == self.member()
+            }
+            KeptKind::Constraint => {
+                difference.kind == Kind::Constraint
+                    && match self.member() {
+                        Some(member) => difference.on.clone().map(|on| (on, own_name())) == Some(member),
+                        None => own_name() == relation(&self.name).name,
+                    }
+            }
+        }
     }
 
     /// The verdict on its loss.
