@@ -39,7 +39,7 @@ pub struct ResolveArgs {
     #[arg(long)]
     pub rolled_back: bool,
     /// Record it as applied without the proof. A human's decision
-    #[arg(long, requires_all = ["applied", "reason"])]
+    #[arg(long, requires = "reason", conflicts_with = "rolled_back")]
     pub force: bool,
     /// Why the proof is left out
     #[arg(long, value_name = "TEXT")]

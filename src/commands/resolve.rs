@@ -103,13 +103,18 @@ impl<'a> Resolve<'a> {
         let ledger = database.ledger().await?;
         let is_open = |one: &Entry| one.finished_at.is_none() && one.rolled_back_at.is_none();
         if !entries(&ledger, name).any(is_open) {
-            let message = if is_applied(&ledger, name) {
-                format!("{name} is recorded as applied, not as failed: it cannot be rolled back (P3012)")
-            } else {
-                format!("{name} never failed on this database (P3011)")
-            };
-            let hint = "what a migration did is undone by another one: run-migration generate --revert";
-            return Err(Error::failed(message).hint(hint).into());
+            if is_applied(&ledger, name) {
+                let message =
+                    format!("{name} is recorded as applied, not as failed: it cannot be rolled back (P3012)");
+                let hint = "what a migration did is undone by another one: run-migration generate --revert";
+                return Err(Error::failed(message).hint(hint).into());
+            }
+            if entries(&ledger, name).next().is_none() {
+                return Err(Error::failed(format!("{name} never failed on this database (P3011)")).into());
+            }
+            let line = format!("{name} is recorded as rolled back already");
+            self.conclude(ledger, &line);
+            return Ok(Outcome::NoChanges);
         }
         let writable = database.writable().await?;
         writable.mark_rolled_back(name).await?;
