@@ -77,13 +77,14 @@ impl<'a> Live<'a> {
 
     /// The finding as it is for this database.
     fn judge(&self, finding: Finding) -> Finding {
-        if finding.severity != Severity::Refuse || BEYOND_OBJECTS.contains(&finding.rule) {
+        if BEYOND_OBJECTS.contains(&finding.rule) {
             return finding;
         }
         let is_new = finding.created_in.as_deref().is_some_and(|maker| self.pending.contains(maker))
             && !self.names.contains(&finding.object);
-        let proof = match (self.is_empty, is_new && !UNREADABLE.contains(&finding.rule)) {
-            (true, _) => "the database is empty: there is nothing to be lost",
+        let refuses = finding.severity == Severity::Refuse;
+        let proof = match (self.is_empty, refuses && is_new && !UNREADABLE.contains(&finding.rule)) {
+            (true, _) => "the database is empty: there is nothing to be lost, and nobody who waits",
             (false, true) => "a pending migration makes it: the database does not have it yet",
             (false, false) => return finding,
         };

@@ -32,6 +32,9 @@ pub fn render(report: &Report, settings: &GlobalArgs) -> String {
             }
         }
         Outcome::RefusedOutOfSync => banner(&mut out, "OUT OF SYNC", &out_of_sync(report)),
+        Outcome::Interrupted(_) if report.command == "deploy" => {
+            line(&mut out, "interrupted; the ledger says what was applied: run the same again for the rest");
+        }
         Outcome::Interrupted(interrupt) => line(&mut out, interrupted(interrupt)),
         _ if settings.quiet => {}
         _ => out.push_str(&remarks(report)),
