@@ -57,6 +57,8 @@ pub enum Command {
     Status(live::StatusArgs),
     /// Say whether code with these migrations may serve on a database: for probes and start-up checks
     Ready(live::ReadyArgs),
+    /// Say what a deployment would meet: drift, failures, destruction, missing privileges. Only reads
+    Preflight(deploy::PreflightArgs),
     /// Apply the pending migrations to a database as Prisma does, under its lock and in its ledger
     Deploy(deploy::DeployArgs),
     /// Write the tables and columns that the migrations make, for `ready --snapshot`
@@ -83,6 +85,7 @@ impl Command {
             Self::ReleaseCheck(_) => "release-check",
             Self::Status(_) => "status",
             Self::Ready(_) => "ready",
+            Self::Preflight(_) => "preflight",
             Self::Deploy(_) => "deploy",
             Self::Snapshot(_) => "snapshot",
             Self::Init(_) => "init",

@@ -9,6 +9,7 @@ mod generate;
 mod init;
 mod job;
 mod lint;
+mod preflight;
 mod ready;
 mod release_check;
 mod restamp;
@@ -59,6 +60,7 @@ async fn run(context: &Context, command: &Command) -> Result<Report, Error> {
         Command::ReleaseCheck(args) => release_check::run(context, args).await,
         Command::Status(args) => status::run(context, args).await,
         Command::Ready(args) => ready::run(context, args).await,
+        Command::Preflight(args) => preflight::run(context, args).await,
         Command::Deploy(args) => deploy::run(context, args).await,
         Command::Snapshot(args) => snapshot::run(context, args).await,
         Command::Ci(command) => ci::run(context, command).await,

@@ -26,6 +26,7 @@ pub fn render(report: &Report, settings: &GlobalArgs) -> String {
         }
         // The answer is the result on standard output; a probe's log has room for that and nothing else.
         Outcome::RefusedOutOfSync if report.database.is_some() => {
+            out.push_str(&findings(report.refusing()));
             notes(&mut out, report);
             if !settings.quiet && report.hint.is_some() {
                 closing(&mut out, report);

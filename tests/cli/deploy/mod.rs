@@ -2,6 +2,7 @@
 
 mod crowds;
 mod failures;
+mod preflight;
 mod refusals;
 mod turns;
 
