@@ -58,6 +58,8 @@ pub enum Command {
     Status(live::StatusArgs),
     /// Say whether code with these migrations may serve on a database: for probes and start-up checks
     Ready(live::ReadyArgs),
+    /// Say what a deployment would meet: drift, failures, destruction, missing privileges. Only reads
+    Preflight(deploy::PreflightArgs),
     /// Apply the pending migrations to a database as Prisma does, under its lock and in its ledger
     Deploy(deploy::DeployArgs),
     /// Tell a database what it has of the history already, after proving that it is there
@@ -88,6 +90,7 @@ impl Command {
             Self::ReleaseCheck(_) => "release-check",
             Self::Status(_) => "status",
             Self::Ready(_) => "ready",
+            Self::Preflight(_) => "preflight",
             Self::Deploy(_) => "deploy",
             Self::Baseline(_) => "baseline",
             Self::Resolve(_) => "resolve",

@@ -13,7 +13,7 @@ use crate::{
     context::Context,
     deploy::{
         containment::{Servers, missing},
-        plan,
+        plan::{self, Lock},
     },
     error::Error,
     guard::consent::shell_quote,
@@ -101,7 +101,7 @@ impl Baseline<'_> {
 
     /// The migrations that are to be marked: all that the ledger does not have, unless it contradicts the history.
     fn due(&mut self, ledger: &Ledger) -> Result<Vec<Migration>, Stop> {
-        let plan = plan::plan(ledger.clone(), self.history);
+        let plan = plan::plan(ledger.clone(), self.history, self.lock());
         if let Some(why) = contradictions(&plan.state, ledger) {
             let (line, rest) = why.split_once('\n').unwrap_or((&why, ""));
             self.report.result = Some(rest.to_owned());
@@ -163,7 +163,12 @@ impl Baseline<'_> {
         Err(Stop::Refused(Outcome::RefusedOutOfSync))
     }
 
+    const fn lock(&self) -> Lock {
+        if self.args.dry_run { Lock::NotOurs } else { Lock::Ours }
+    }
+
     fn conclude(&mut self, ledger: Ledger, line: &str) {
-        conclude((self.target, self.history), ledger, line, &mut self.report);
+        let state = plan::plan(ledger, self.history, self.lock()).state;
+        conclude(self.target, state, line, &mut self.report);
     }
 }

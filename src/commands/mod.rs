@@ -10,6 +10,7 @@ mod generate;
 mod init;
 mod job;
 mod lint;
+mod preflight;
 mod ready;
 mod recorded;
 mod release_check;
@@ -64,6 +65,7 @@ async fn run(context: &Context, command: &Command) -> Result<Report, Error> {
         Command::ReleaseCheck(args) => release_check::run(context, args).await,
         Command::Status(args) => status::run(context, args).await,
         Command::Ready(args) => ready::run(context, args).await,
+        Command::Preflight(args) => preflight::run(context, args).await,
         Command::Deploy(args) => deploy::run(context, args).await,
         Command::Baseline(args) => baseline::run(context, args).await,
         Command::Resolve(args) => resolve::run(context, args).await,

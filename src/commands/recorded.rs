@@ -15,7 +15,7 @@ use crate::{
     },
     error::Error,
     finding::{Finding, Severity},
-    history::{History, Migration},
+    history::Migration,
     live::{self, state, url::Target},
     report::{self, Report},
 };
@@ -113,14 +113,8 @@ impl Writable<'_> {
     }
 }
 
-/// What is said of a database in the end: its answer in `line`, and where its ledger stands against `history`.
-pub(super) fn conclude(
-    (target, history): (&Target, &History),
-    ledger: live::ledger::Ledger,
-    line: &str,
-    report: &mut Report,
-) {
-    let state = plan::plan(ledger, history).state;
+/// What is said of a database in the end: its answer in `line`, and where it stands.
+pub(super) fn conclude(target: &Target, state: state::State, line: &str, report: &mut Report) {
     let lines = report.result.take().unwrap_or_default();
     report.result = Some(format!("{line}\n{lines}"));
     report.database = Some(report::Database {
@@ -136,11 +130,12 @@ pub(super) fn conclude(
 pub(super) fn contradictions(state: &state::State, ledger: &live::ledger::Ledger) -> Option<String> {
     let edited = state.edited.iter().map(|one| format!("    {} was edited since it was applied\n", one.name));
     let failed = state.failed.iter().map(|one| format!("    {} failed and must be resolved\n", one.name));
+    let running = state.running.iter().map(|name| format!("    {name} is being applied just now\n"));
     let unknown = state
         .not_in_directory
         .iter()
         .map(|name| format!("    {name} is applied, and not among these migrations\n"));
-    let lines: String = failed.chain(edited).chain(unknown).collect();
+    let lines: String = failed.chain(running).chain(edited).chain(unknown).collect();
     (!lines.is_empty()).then(|| format!("{}\n{lines}", status::headline(state, ledger)))
 }
 

@@ -115,7 +115,7 @@ impl<'a> Replayed<'a> {
     /// Whether `[external]` names what a difference is about, or it was there before the history.
     pub(super) fn is_beside(&self, difference: &catalog::Difference) -> bool {
         let objects = self.ground.objects();
-        self.external.names(difference)
+        self.external.keeps(difference)
             || objects.iter().any(|one| (one.kind, &one.name) == (difference.kind, &difference.object))
     }
 
@@ -140,8 +140,10 @@ impl Database<'_> {
 
     /// Applies the last migration of `history`, whose others are there.
     pub(super) async fn add(&self, history: &History) -> Result<(), Error> {
-        let last = history.migrations.len().saturating_sub(1);
-        Ok(replay::add_all(&history.migrations[last..], self.target()).await?)
+        match history.migrations.last() {
+            Some(last) => Ok(replay::add(last, self.target()).await?),
+            None => Ok(()),
+        }
     }
 
     /// Its catalog.

@@ -10,7 +10,10 @@ use crate::{
     catalog::{Catalog, Difference},
     cli::baseline::ResolveArgs,
     context::Context,
-    deploy::containment::{Servers, Touched},
+    deploy::{
+        containment::{Servers, Touched},
+        plan::{self, Lock},
+    },
     error::Error,
     guard::{agents, row_changes},
     history::{History, Migration},
@@ -197,7 +200,8 @@ impl<'a> Resolve<'a> {
     }
 
     fn conclude(&mut self, ledger: Ledger, line: &str) {
-        conclude((self.target, self.history), ledger, line, &mut self.report);
+        let state = plan::plan(ledger, self.history, Lock::Ours).state;
+        conclude(self.target, state, line, &mut self.report);
     }
 }
 

@@ -16,8 +16,8 @@ pub enum Servers {
     Unlike,
 }
 
-/// What `live` lacks of `expected`, or has otherwise: the greatest loss alone, not what goes with it. Privileges, owners
-/// and versions of extensions are not looked at: every installation has its own.
+/// What `live` lacks of `expected`, or has otherwise: the greatest loss alone, not what goes with it. Privileges,
+/// versions of extensions and what is logged are the affair of each installation.
 #[must_use]
 pub fn missing(expected: &Catalog, live: &Catalog, servers: Servers) -> Vec<Difference> {
     let mut differences = compare(expected, live, Matching::Names);
@@ -36,7 +36,10 @@ pub fn missing(expected: &Catalog, live: &Catalog, servers: Servers) -> Vec<Diff
 fn counts(one: &Difference, servers: Servers) -> bool {
     match &one.change {
         Change::Added => false,
-        Change::Changed { property: Property::Privileges | Property::Version, .. } => false,
+        Change::Changed {
+            property: Property::Privileges | Property::Version | Property::Persistence,
+            ..
+        } => false,
         // Labels may have been added.
         Change::Changed { property: Property::Labels, before, after, .. } => {
             !before.iter().all(|label| after.contains(label))

@@ -12,10 +12,14 @@
 pub mod apply;
 pub mod containment;
 pub mod destruction;
+pub mod drift;
 pub mod error;
+pub mod facts;
 pub mod ledger;
 pub mod lock;
 pub mod plan;
+pub mod privileges;
 pub mod sessions;
+pub mod shape;
 
 pub use error::DeployError;

@@ -126,6 +126,31 @@ impl Kept {
         Some((Name { schema: Some(table.schema.unwrap_or_else(|| "public".into())), ..table }, member))
     }
 
+    /// Whether a difference between two catalogs is about it, or about what stands on it.
+    pub(super) fn is_about(&self, difference: &Difference) -> bool {
+        let named = |kinds: &[Kind]| {
+            let own = relation(&self.name).to_string();
+            kinds.contains(&difference.kind)
+                && (difference.object == own || Name::split(&difference.object) == Name::split(&self.name))
+        };
+        match self.kind {
+            KeptKind::Table => {
+                let own = relation(&self.name);
+                named(&[Kind::Table]) || difference.on.as_ref() == Some(&own)
+            }
+            KeptKind::Constraint => {
+                let member = Name::split(&difference.object).pop();
+                let is_bare = Name::split(&self.name).len() == 1 && member.as_ref() == Some(&self.name);
+                // A unique constraint's index has its name.
+                named(&[Kind::Constraint])
+                    || is_bare && matches!(difference.kind, Kind::Constraint | Kind::Index)
+            }
+            KeptKind::Index => named(&[Kind::Index]),
+            KeptKind::Column => named(&[Kind::Column]),
+            KeptKind::Enum => named(&[Kind::Type]),
+        }
+    }
+
     /// The statement that takes it away; nothing where it is not there.
     pub(super) fn removal(&self, catalog: &Catalog) -> Option<String> {
         Some(match self.found(catalog)? {
@@ -155,31 +180,6 @@ impl Kept {
             // Without CASCADE: no column of the model's may go with it.
             Found::Enum(name) => format!("DROP TYPE IF EXISTS {}", name.sql()),
         })
-    }
-
-    /// Whether a difference is about it, or about what stands on it.
-    pub(super) fn is_meant_by(&self, difference: &Difference) -> bool {
-        let object = || relation(&difference.object);
-        let own_name = || Name::split(&difference.object).pop().unwrap_or_default();
-        match self.kind {
-            KeptKind::Table => {
-                let own = relation(&self.name);
-                difference.on.as_ref() == Some(&own) || difference.kind == Kind::Table && object() == own
-            }
-            KeptKind::Index => difference.kind == Kind::Index && object() == relation(&self.name),
-            KeptKind::Enum => difference.kind == Kind::Type && object() == relation(&self.name),
-            KeptKind::Column => {
-                difference.kind == Kind::Column
-                    && difference.on.clone().map(|on| (on, own_name())) == self.member()
-            }
-            KeptKind::Constraint => {
-                difference.kind == Kind::Constraint
-                    && match self.member() {
-                        Some(member) => difference.on.clone().map(|on| (on, own_name())) == Some(member),
-                        None => own_name() == relation(&self.name).name,
-                    }
-            }
-        }
     }
 
     /// The verdict on its loss.

@@ -149,10 +149,10 @@ impl External {
         self.keep.iter().filter(|kept| kept.removal(catalog).is_none()).map(ToString::to_string).collect()
     }
 
-    /// Whether a difference is about what is kept.
+    /// Whether the difference is about what is kept, or stands on it.
     #[must_use]
-    pub fn names(&self, difference: &Difference) -> bool {
-        self.keep.iter().any(|kept| kept.is_meant_by(difference))
+    pub fn keeps(&self, difference: &Difference) -> bool {
+        self.keep.iter().any(|kept| kept.is_about(difference))
     }
 
     /// The verdicts on kept objects that a migration takes away all the same.

@@ -9,6 +9,7 @@ pub mod human;
 pub mod json;
 pub mod lint;
 pub mod markdown;
+pub mod preflight;
 pub mod progress;
 pub mod release;
 mod release_markdown;
@@ -49,6 +50,8 @@ pub struct Report {
     pub freshness: Option<Freshness>,
     /// What is true about the database that was asked.
     pub database: Option<Database>,
+    /// What was found out about it before anything is applied.
+    pub preflight: Option<preflight::Preflight>,
     /// What was applied to it.
     pub deployment: Option<deployment::Deployment>,
     /// What there is to say about a release.
@@ -141,6 +144,7 @@ impl Report {
             gates: Vec::new(),
             freshness: None,
             database: None,
+            preflight: None,
             deployment: None,
             release: None,
             pairs: Vec::new(),

@@ -9,6 +9,7 @@ mod check;
 mod consent;
 mod corpus;
 mod data;
+mod deploy;
 mod docs;
 mod doctor;
 mod effect;

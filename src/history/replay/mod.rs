@@ -52,22 +52,24 @@ pub async fn replay(
     apply(&history.migrations, target, (&ledger, worker), applied).await
 }
 
+/// Applies all of `more` to a `target` that a history was replayed into, and records them.
+///
+/// # Errors
+/// As of [`add`].
+pub async fn go_on(more: &History, target: Target<'_>) -> Result<(), ReplayError> {
+    let (bookkeeper, worker) = sessions(target).await?;
+    let ledger = Ledger::open(bookkeeper, target.limit).await.map_err(ReplayError::Ledger)?;
+    apply(&more.migrations, target, (&ledger, worker), |_| {}).await
+}
+
 /// Applies one more migration to a `target` that a history was replayed into, and records it.
 ///
 /// # Errors
 /// Where it fails, takes too long, or leaves a transaction open.
 pub async fn add(migration: &Migration, target: Target<'_>) -> Result<(), ReplayError> {
-    add_all(std::slice::from_ref(migration), target).await
-}
-
-/// The same with several, one after the other.
-///
-/// # Errors
-/// The first migration that fails, takes too long, or leaves a transaction open.
-pub async fn add_all(migrations: &[Migration], target: Target<'_>) -> Result<(), ReplayError> {
     let (bookkeeper, worker) = sessions(target).await?;
     let ledger = Ledger::open(bookkeeper, target.limit).await.map_err(ReplayError::Ledger)?;
-    apply(migrations, target, (&ledger, worker), |_| {}).await
+    apply(std::slice::from_ref(migration), target, (&ledger, worker), |_| {}).await
 }
 
 /// The ledger has a session of its own: a migration may change its session's search path or role.

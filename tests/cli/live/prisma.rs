@@ -18,7 +18,7 @@ pub struct Prisma {
 }
 
 impl Prisma {
-    /// The CLI and its engine, installed where they are missing.
+    /// The CLI of `version` beside the history of [`fixture::MIGRATIONS`].
     pub async fn new(version: &'static str) -> Self {
         let site = prisma::Site::new(fixture::SCHEMA);
         install(version, &site.root());
@@ -41,7 +41,8 @@ impl Prisma {
 
     /// Runs `prisma migrate COMMAND` on the database in `url`.
     pub fn migrate(&self, command: &str, url: &str) -> Ended {
-        self.run(&["migrate", command], url)
+        let args: Vec<_> = ["migrate"].into_iter().chain(command.split_whitespace()).collect();
+        self.run(&args, url)
     }
 
     /// Runs `prisma` with `args` on the database in `url`.
