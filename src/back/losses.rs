@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    catalog::{Change, ConstraintKind, Difference, Kind, Property},
+    catalog::{Change, ConstraintKind, Difference, Kind, Property, quoted},
     guard::{name::Name, proof::Effect},
 };
 
@@ -19,8 +19,8 @@ pub struct Losses {
 }
 
 impl Losses {
-    /// What the way back from `effect` cannot do; `rows` are the lines of the migration that change rows.
-    pub(super) fn of(effect: &Effect, rows: &[usize]) -> Self {
+    /// What the way back `sql` from `effect` cannot do; `rows` are the lines of the migration that change rows.
+    pub(super) fn of(effect: &Effect, sql: &str, rows: &[usize]) -> Self {
         let mut losses = Self::default();
         let touched: BTreeSet<Name> = effect
             .differences
@@ -29,7 +29,12 @@ impl Losses {
             .filter(|one| matches!(one.change, Change::Added | Change::Lost | Change::Replaced))
             .map(|one| crate::catalog::relation(&one.object))
             .collect();
-        for one in &effect.differences {
+        // What differs only because something that it names has another name is put right without being named.
+        let is_named = |one: &Difference| match one.change {
+            Change::Changed { .. } => sql.contains(&quoted(&super::plan::own_name(one))),
+            _ => true,
+        };
+        for one in effect.differences.iter().filter(|one| is_named(one)) {
             if !one.on.as_ref().is_some_and(|on| touched.contains(on)) {
                 losses.add(effect, one);
             }
@@ -99,16 +104,12 @@ impl Losses {
                 let lost = before.iter().filter(|label| !after.contains(label));
                 self.stays_lost.extend(lost.map(|label| format!("which rows held '{label}' of {object}")));
             }
-            (Kind::Constraint | Kind::Index, Property::Definition) if demands_anything(kind) => {
+            (Kind::Constraint, Property::Definition) => {
                 self.fails_where.push(format!("rows break {object} as it was"));
             }
             _ => {}
         }
     }
-}
-
-const fn demands_anything(kind: Kind) -> bool {
-    matches!(kind, Kind::Constraint)
 }
 
 /// Whether rows can break it.

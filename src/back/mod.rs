@@ -23,5 +23,5 @@ mod walk;
 pub use self::{
     file::{FILE_NAME, comments, render, statements_of},
     losses::Losses,
-    walk::{Back, BackError, NoWayBack, effect_of, find, is_undone, leads_back},
+    walk::{Back, BackError, NoWayBack, effect_of, find, given, is_undone},
 };

@@ -123,16 +123,29 @@ pub async fn find(migration: &Migration, effect: &Effect, target: Target<'_>) ->
     drop(client);
     let sql: String = statements.iter().map(|statement| format!("\n{statement};\n")).collect();
     let sql = sql.trim_start().to_owned();
-    leads_back(migration, &sql, effect, target).await?;
-    let losses = Losses::of(effect, &row_changes::lines(&migration.sql)?);
-    Ok(Back { sql, losses })
+    given(migration, &sql, effect, target).await
+}
+
+/// The way back that somebody wrote, proved.
+///
+/// # Errors
+/// Where it does not lead back, or the server fails.
+pub async fn given(
+    migration: &Migration,
+    sql: &str,
+    effect: &Effect,
+    target: Target<'_>,
+) -> Result<Back, BackError> {
+    leads_back(migration, sql, effect, target).await?;
+    let losses = Losses::of(effect, sql, &row_changes::lines(&migration.sql)?);
+    Ok(Back { sql: sql.to_owned(), losses })
 }
 
 /// Proves that `sql` leads back from what `migration` did to the database of `target`.
 ///
 /// # Errors
 /// Where it does not, or the server fails.
-pub async fn leads_back(
+async fn leads_back(
     migration: &Migration,
     sql: &str,
     effect: &Effect,

@@ -18,7 +18,8 @@ macro_rules! in_user_schema {
     };
 }
 
-/// Made for itself: not brought by an extension, not a part of another object.
+/// Made for itself: not brought by an extension, not a part of another object. The columns of a partition key are
+/// parts of their own table.
 macro_rules! own {
     ($class:literal, $oid:literal) => {
         concat!(
@@ -26,7 +27,7 @@ macro_rules! own {
             $class,
             "'::regclass AND own.objid = ",
             $oid,
-            " AND own.deptype IN ('e', 'i'))"
+            " AND own.objsubid = 0 AND own.deptype IN ('e', 'i'))"
         )
     };
 }

@@ -54,12 +54,15 @@ fn by_a_human(
 
 /// Marks what `consents` lets through. An `--allow` that is for nothing here stays without effect, for it may stand in
 /// a manifest for longer than the migration is pending: these are named.
-pub(super) fn apply_lenient(findings: &mut [Finding], consents: &Consents) -> Vec<String> {
-    let covers = |allowance: &&Allowance| findings.iter().any(|finding| allowance.covers(finding));
+pub(super) fn apply_lenient(findings: &mut [Vec<Finding>], consents: &Consents) -> Vec<String> {
+    let covers = |allowance: &&Allowance| findings.iter().flatten().any(|finding| allowance.covers(finding));
     let (used, unused): (Vec<_>, Vec<_>) = consents.allow.iter().partition(covers);
-    let used = Consents { allow: used.into_iter().cloned().collect(), ..consents.clone() };
-    // Each of these covers something.
-    let _ = consent::apply(findings, &used);
+    for list in findings {
+        let here = |allowance: &&&Allowance| list.iter().any(|finding| allowance.covers(finding));
+        let allow = used.iter().filter(here).map(|allowance| (*allowance).clone()).collect();
+        // Each of these covers something.
+        let _ = consent::apply(list, &Consents { allow, ..consents.clone() });
+    }
     unused.into_iter().map(|unused| format!("{}:{}", unused.rule, unused.object)).collect()
 }
 

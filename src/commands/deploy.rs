@@ -2,7 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::{consent, job::Stop, status, subject};
+use super::{
+    consent,
+    job::Stop,
+    preflight::{self, Judged, Subject},
+    status, subject,
+};
 use crate::{
     catalog,
     cli::deploy::DeployArgs,
@@ -10,9 +15,9 @@ use crate::{
     deploy::{
         DeployError,
         apply::{self, Applied, Applier},
-        destruction,
+        destruction, facts,
         ledger::Ledger,
-        plan::{self, Plan},
+        plan::{self, Lock, Plan},
         sessions::{Limits, Sessions},
     },
     error::Error,
@@ -42,7 +47,8 @@ pub(super) async fn run(context: &Context, args: &DeployArgs) -> Result<Report, 
     let consents = consent::for_a_database(&context.environment, &args.consent)?;
     let target = subject::direct_target(context, args.database.database_url.as_ref(), &mut report)?;
     let history = subject::expected(context, args.database.migrations.as_deref()).await?;
-    let mut deploy = Deploy { context, args, target, history: &history, consents, report };
+    let mut deploy =
+        Deploy { context, args, target, history: &history, consents, judged: Judged::new(), report };
     let end = deploy.story().await;
     let mut report = deploy.report;
     match end {
@@ -58,17 +64,23 @@ struct Deploy<'a> {
     target: Target,
     history: &'a History,
     consents: Consents,
+    /// What preflight found, where it was asked.
+    judged: Judged,
     report: Report,
 }
 
 impl Deploy<'_> {
     async fn story(&mut self) -> Result<Outcome, Stop> {
         let sessions = self.connect().await?;
+        if !self.args.skip_preflight {
+            self.preflight(&sessions).await?;
+        }
         if !self.args.dry_run {
             self.lock(&sessions).await?;
         }
         let ledger = plan::read_ledger(&sessions.bookkeeper, &self.target.schema).await?;
-        let plan = plan::plan(ledger, self.history);
+        let lock = if self.args.dry_run { Lock::NotOurs } else { Lock::Ours };
+        let plan = plan::plan(ledger, self.history, lock);
         self.refuse_what_is_undecided(&plan)?;
         if plan.pending.is_empty() {
             let line = format!("up to date: {}", status::count(plan.state.applied.len()));
@@ -91,6 +103,20 @@ impl Deploy<'_> {
             .timings
             .push(stage.done(&format!("{}, schema {}", self.target.place, self.target.schema)));
         Ok(sessions)
+    }
+
+    /// Looks before it leaps, where there is somewhere to leap to.
+    async fn preflight(&mut self, sessions: &Sessions) -> Result<(), Stop> {
+        let ledger = plan::read_ledger(&sessions.bookkeeper, &self.target.schema).await?;
+        if plan::plan(ledger, self.history, Lock::NotOurs).pending.is_empty() {
+            return Ok(());
+        }
+        let subject = Subject { target: &self.target, history: self.history, consents: &self.consents };
+        self.judged = preflight::look(self.context, &subject, &mut self.report).await?;
+        match self.report.outcome {
+            Outcome::Passed => Ok(()),
+            stopped => Err(Stop::Refused(stopped)),
+        }
     }
 
     async fn lock(&mut self, sessions: &Sessions) -> Result<(), Error> {
@@ -149,25 +175,12 @@ impl Deploy<'_> {
     /// by migration.
     async fn guard(&mut self, plan: &Plan<'_>, sessions: &Sessions) -> Result<Vec<Vec<Finding>>, Stop> {
         let stage = self.context.progress.stage("guard");
-        let live = catalog::read(&sessions.bookkeeper).await.map_err(DeployError::Catalog)?;
-        let is_pending = |migration: &&Migration| plan.pending.iter().any(|one| one.name == migration.name);
-        let question = destruction::Question {
-            applied: self.history.migrations.iter().filter(|one| !is_pending(one)).collect(),
-            pending: &plan.pending,
-            proofs: &[],
-            live: &live,
-            schema: &self.target.schema,
-            directory: self.context.as_typed(&self.history.directory),
+        let judged = plan.pending.iter().map(|one| self.judged.get(&one.name).cloned());
+        let findings = match judged.collect::<Option<Vec<_>>>() {
+            Some(judged) => judged,
+            None => self.judge(plan, sessions).await?,
         };
-        let mut findings = destruction::findings(&question)?;
-        let mut all = findings.concat();
-        for unused in consent::apply_lenient(&mut all, &self.consents) {
-            self.report.notes.push(format!("--allow {unused} allows nothing here"));
-        }
-        let mut judged = all.iter().cloned();
-        for list in &mut findings {
-            list.iter_mut().zip(&mut judged).for_each(|(old, new)| *old = new);
-        }
+        let all = findings.concat();
         let refusing = all.iter().filter(|finding| finding.refuses()).count();
         let allowed = all.iter().filter(|finding| finding.allowed.is_some()).count();
         self.report.timings.push(stage.done(&match (refusing, allowed) {
@@ -187,6 +200,29 @@ impl Deploy<'_> {
         self.conclude(plan, &format!("refused: {} pending", status::count(plan.pending.len())));
         self.report.result = None;
         Err(Stop::Refused(Outcome::RefusedDestructive))
+    }
+
+    /// What the text of the pending migrations and the live catalog tell.
+    async fn judge(&mut self, plan: &Plan<'_>, sessions: &Sessions) -> Result<Vec<Vec<Finding>>, Error> {
+        let live = catalog::read(&sessions.bookkeeper).await.map_err(DeployError::Catalog)?;
+        let is_pending = |migration: &&Migration| plan.pending.iter().any(|one| one.name == migration.name);
+        let schema = self.target.schema.as_str();
+        let question = destruction::Question {
+            applied: self.history.migrations.iter().filter(|one| !is_pending(one)).collect(),
+            pending: &plan.pending,
+            proofs: &[],
+            live: &live,
+            schema,
+            directory: self.context.as_typed(&self.history.directory),
+        };
+        let mut findings = destruction::findings(&question)?;
+        let tables = destruction::tables_in_question(&findings, &live, schema);
+        let empty = facts::without_rows(&sessions.bookkeeper, &tables).await;
+        destruction::settle(&mut findings, &empty, (&live, schema));
+        for unused in consent::apply_lenient(&mut findings, &self.consents) {
+            self.report.notes.push(format!("--allow {unused} allows nothing here"));
+        }
+        Ok(findings)
     }
 
     fn would_apply(&mut self, plan: &Plan<'_>) -> Outcome {

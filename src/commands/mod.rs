@@ -1,5 +1,6 @@
 //! One file for each command: a path through the stages. Dispatch and life cycle, no logic.
 
+mod baseline;
 mod check;
 mod ci;
 mod completions;
@@ -10,14 +11,19 @@ mod generate;
 mod init;
 mod job;
 mod lint;
+mod preflight;
 mod ready;
+mod recorded;
 mod release_check;
 mod replace;
+mod replayed;
+mod resolve;
 mod restamp;
 mod snapshot;
 mod status;
 mod subject;
 mod sync;
+mod way;
 mod workbench;
 
 use crate::{
@@ -61,7 +67,10 @@ async fn run(context: &Context, command: &Command) -> Result<Report, Error> {
         Command::ReleaseCheck(args) => release_check::run(context, args).await,
         Command::Status(args) => status::run(context, args).await,
         Command::Ready(args) => ready::run(context, args).await,
+        Command::Preflight(args) => preflight::run(context, args).await,
         Command::Deploy(args) => deploy::run(context, args).await,
+        Command::Baseline(args) => baseline::run(context, args).await,
+        Command::Resolve(args) => resolve::run(context, args).await,
         Command::Snapshot(args) => snapshot::run(context, args).await,
         Command::Ci(command) => ci::run(context, command).await,
         Command::Init(args) => init::run(context, args).await,

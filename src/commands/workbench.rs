@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use camino::Utf8Path;
 
-use super::job::{Job, Stop, locate_prisma};
+use super::{
+    job::{Job, Stop, locate_prisma},
+    way::Ground,
+};
 use crate::{
     catalog::{self, Catalog, Matching},
     context::Context,
@@ -185,6 +188,25 @@ impl<'j> Workbench<'j> {
         let client = self.server.connect(database, self.job.role()).await?;
         let contents = carry::look(&client, catalog).await.map_err(proof::ProofError::Connection)?;
         Ok(contents.counts())
+    }
+
+    /// Where ways back are found and proved.
+    pub(super) const fn ground(&self) -> Ground<'_> {
+        Ground { job: self.job, server: &self.server, external: &self.external }
+    }
+
+    /// The way back from each of `migrations`, one after the other, as `down.sql` has it.
+    pub(super) async fn downs(&self, migrations: &[Migration]) -> Result<Vec<String>, Stop> {
+        let mut before = HISTORY.to_owned();
+        let mut downs = Vec::new();
+        for (at, migration) in migrations.iter().enumerate() {
+            let after = format!("down_{at}");
+            self.server.clone_database(&before, &after).await?;
+            replay::add(migration, self.job.target(&self.server, &after)).await?;
+            downs.push(self.ground().down(migration, (&before, &after)).await?);
+            before = after;
+        }
+        Ok(downs)
     }
 
     /// Ends the server.

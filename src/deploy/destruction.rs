@@ -8,7 +8,7 @@ use crate::{
     catalog::{Catalog, Kind},
     error::Error,
     finding::{Finding, Severity},
-    guard::{self, Script, Terms, proof::Proof, waiver::Waivers},
+    guard::{self, Script, Terms, name::Name, proof::Proof, waiver::Waivers},
     history::Migration,
 };
 
@@ -55,6 +55,61 @@ pub fn findings(question: &Question<'_>) -> Result<Vec<Vec<Finding>>, Error> {
     Ok(all)
 }
 
+/// Rules about what rows hold: without rows nothing is lost.
+const ABOUT_ROWS: [&str; 9] = [
+    "drop_table",
+    "drop_column",
+    "drop_index",
+    "truncate",
+    "delete_all_rows",
+    "update_all_rows",
+    "lossy_type_change",
+    "set_unlogged",
+    "drop_expression",
+];
+
+/// The tables of `live` whose rows decide whether `findings` lose something.
+#[must_use]
+pub fn tables_in_question(findings: &[Vec<Finding>], live: &Catalog, schema: &str) -> BTreeSet<Name> {
+    let in_question = findings.iter().flatten().filter(|one| one.refuses() && ABOUT_ROWS.contains(&one.rule));
+    in_question.filter_map(|finding| table_of(&finding.object, live, schema)).collect()
+}
+
+/// Settles the findings on tables that hold no row.
+pub fn settle(findings: &mut [Vec<Finding>], empty: &BTreeSet<Name>, (live, schema): (&Catalog, &str)) {
+    for finding in findings.iter_mut().flatten() {
+        let is_about_rows = finding.refuses() && ABOUT_ROWS.contains(&finding.rule);
+        if is_about_rows
+            && table_of(&finding.object, live, schema).is_some_and(|table| empty.contains(&table))
+        {
+            finding.severity = Severity::Info;
+            finding.proof.push("the table holds no row: nothing is lost".to_owned());
+        }
+    }
+}
+
+/// The table of `live` that `object` is, is a part of, or is an index of; `schema` is the one that Prisma works in.
+#[must_use]
+pub fn table_of(object: &str, live: &Catalog, schema: &str) -> Option<Name> {
+    let home = format!("{schema}.");
+    let is = |name: &Name| {
+        let full = name.to_string();
+        let bare = full.strip_prefix(&home).unwrap_or(&full);
+        [full.as_str(), bare].into_iter().any(|name| {
+            object.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
+    };
+    let has_index = |name: &Name| {
+        live.tables[name].indexes.keys().any(|index| {
+            let full = name.renamed(index).to_string();
+            object == full || Some(object) == full.strip_prefix(&home)
+        })
+    };
+    let tables = || live.tables.keys();
+    // A column may be called like an index; a table may not.
+    tables().find(|name| is(name)).or_else(|| tables().find(|name| has_index(name))).cloned()
+}
+
 /// What is there to be lost.
 struct Live<'a> {
     names: BTreeSet<String>,
@@ -77,13 +132,14 @@ impl<'a> Live<'a> {
 
     /// The finding as it is for this database.
     fn judge(&self, finding: Finding) -> Finding {
-        if finding.severity != Severity::Refuse || BEYOND_OBJECTS.contains(&finding.rule) {
+        if BEYOND_OBJECTS.contains(&finding.rule) {
             return finding;
         }
         let is_new = finding.created_in.as_deref().is_some_and(|maker| self.pending.contains(maker))
             && !self.names.contains(&finding.object);
-        let proof = match (self.is_empty, is_new && !UNREADABLE.contains(&finding.rule)) {
-            (true, _) => "the database is empty: there is nothing to be lost",
+        let refuses = finding.severity == Severity::Refuse;
+        let proof = match (self.is_empty, refuses && is_new && !UNREADABLE.contains(&finding.rule)) {
+            (true, _) => "the database is empty: there is nothing to be lost, and nobody who waits",
             (false, true) => "a pending migration makes it: the database does not have it yet",
             (false, false) => return finding,
         };

@@ -70,7 +70,9 @@ impl DeployError {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Database(error) => return error.hint(),
-            Self::Catalog(_) => return None,
+            Self::Catalog(_) => {
+                "where another session holds a lock on a table for long, end it, or wait longer with --lock-timeout"
+            }
             Self::Pooler { .. } => {
                 "name the database itself, past the pooler, in DIRECT_URL or with --database-url; a pooler in session \
                  mode will do"

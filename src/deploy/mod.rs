@@ -6,14 +6,20 @@
 //! ledger    `_prisma_migrations`, written as Prisma writes it         -> Ledger
 //! plan      the ledger against the history                            -> Plan
 //! apply     one migration after the other, recorded as Prisma does    -> Applied
+//! containment  a live catalog against what a history makes            -> what is missing
 //! ```
 
 pub mod apply;
+pub mod containment;
 pub mod destruction;
+pub mod drift;
 pub mod error;
+pub mod facts;
 pub mod ledger;
 pub mod lock;
 pub mod plan;
+pub mod privileges;
 pub mod sessions;
+pub mod shape;
 
 pub use error::DeployError;

@@ -57,22 +57,31 @@ async fn rows(client: &Client, question: &str) -> Result<Vec<SimpleQueryRow>, to
     Ok(messages.into_iter().filter_map(row).collect())
 }
 
-/// Plans what `history` wants of a database with this `ledger`, on which nobody is at work.
+/// Who holds Prisma's lock while the ledger is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lock {
+    /// We do: nobody is at work.
+    Ours,
+    /// Perhaps somebody else, who is at work then.
+    NotOurs,
+}
+
+/// Plans what `history` wants of a database with this `ledger`.
 #[must_use]
-pub fn plan(ledger: Ledger, history: &History) -> Plan<'_> {
+pub fn plan(ledger: Ledger, history: &History, lock: Lock) -> Plan<'_> {
     let (mut broken_off, mut left) = (Vec::new(), Vec::new());
     let ledger = match ledger {
         Ledger::Absent { tables } => Ledger::Absent { tables },
         Ledger::Present(entries) => {
             for entry in entries {
-                match is_broken_off(&entry) {
+                let is_running = entry.is_running && lock == Lock::NotOurs;
+                match !is_running && is_broken_off(&entry) {
                     true => broken_off.push(BrokenOff {
                         id: entry.id,
                         name: entry.name,
                         started_at: entry.started_at,
                     }),
-                    // The lock that the question saw is the one who asked's own.
-                    false => left.push(Entry { is_running: false, ..entry }),
+                    false => left.push(Entry { is_running, ..entry }),
                 }
             }
             Ledger::Present(left)
@@ -119,11 +128,14 @@ mod tests {
         let history = History { directory: "/m".into(), migrations: vec![migration("1"), migration("2")] };
         let atomic = "00000000-0000-8000-8000-000000000000";
         let prismas = "00000000-0000-4000-8000-000000000000";
-        let planned = plan(Ledger::Present(vec![entry(atomic, "1")]), &history);
+        let planned = plan(Ledger::Present(vec![entry(atomic, "1")]), &history, Lock::Ours);
         assert_eq!((planned.pending.len(), planned.broken_off.len()), (2, 1));
-        let planned = plan(Ledger::Present(vec![entry(prismas, "1")]), &history);
+        let planned = plan(Ledger::Present(vec![entry(prismas, "1")]), &history, Lock::Ours);
         assert_eq!((planned.state.standing, planned.broken_off.len()), (Standing::Failed, 0));
         let failed = Entry { logs: Some("ERROR".into()), ..entry(atomic, "1") };
-        assert_eq!(plan(Ledger::Present(vec![failed]), &history).state.standing, Standing::Failed);
+        assert_eq!(
+            plan(Ledger::Present(vec![failed]), &history, Lock::Ours).state.standing,
+            Standing::Failed
+        );
     }
 }

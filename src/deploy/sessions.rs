@@ -58,15 +58,11 @@ impl Sessions {
         let search_path = format!("SET search_path = {}", escape_identifier(&target.schema));
         let statement =
             limits.statement.map(|limit| format!("; SET statement_timeout = {}", limit.as_millis()));
-        // A session that waits its turn is not to be ended for that.
-        let for_worker = format!(
-            "{search_path}; SET idle_session_timeout = 0; SET lock_timeout = {}{}",
-            limits.lock.as_millis(),
-            statement.unwrap_or_default()
-        );
-        asking.first(&worker, &for_worker).await?;
-        let for_bookkeeper = format!("{search_path}; SET idle_session_timeout = 0");
-        asking.first(&bookkeeper, &for_bookkeeper).await?;
+        // A session that waits its turn is not to be ended for that. The catalog's functions wait for locks, too.
+        let lock = limits.lock.as_millis();
+        let for_both = format!("{search_path}; SET idle_session_timeout = 0; SET lock_timeout = {lock}");
+        asking.first(&worker, &format!("{for_both}{}", statement.unwrap_or_default())).await?;
+        asking.first(&bookkeeper, &for_both).await?;
         // Where the server's system cannot tell that a client is gone, the lock goes free at the statement's end.
         let _ = worker.simple_query("SET client_connection_check_interval = '1s'").await;
         Ok(Self { worker, bookkeeper, backend, place })

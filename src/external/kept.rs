@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use crate::{
-    catalog::{Catalog, Change, Kind, TypeShape, quoted},
+    catalog::{Catalog, Change, Difference, Kind, TypeShape, quoted, relation},
     guard::{
         name::Name,
         proof::{Effect, Verdict},
@@ -123,6 +123,31 @@ impl Kept {
         let mut parts = Name::split(&self.name);
         let member = parts.pop().filter(|_| !parts.is_empty())?;
         Some((catalog.whole(Name::from_parts(&parts)), member))
+    }
+
+    /// Whether a difference between two catalogs is about it, or about what stands on it.
+    pub(super) fn is_about(&self, difference: &Difference) -> bool {
+        let named = |kinds: &[Kind]| {
+            let own = relation(&self.name).to_string();
+            kinds.contains(&difference.kind)
+                && (difference.object == own || Name::split(&difference.object) == Name::split(&self.name))
+        };
+        match self.kind {
+            KeptKind::Table => {
+                let own = relation(&self.name);
+                named(&[Kind::Table]) || difference.on.as_ref() == Some(&own)
+            }
+            KeptKind::Constraint => {
+                let member = Name::split(&difference.object).pop();
+                let is_bare = Name::split(&self.name).len() == 1 && member.as_ref() == Some(&self.name);
+                // A unique constraint's index has its name.
+                named(&[Kind::Constraint])
+                    || is_bare && matches!(difference.kind, Kind::Constraint | Kind::Index)
+            }
+            KeptKind::Index => named(&[Kind::Index]),
+            KeptKind::Column => named(&[Kind::Column]),
+            KeptKind::Enum => named(&[Kind::Type]),
+        }
     }
 
     /// The statement that takes it away; nothing where it is not there.

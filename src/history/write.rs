@@ -110,6 +110,26 @@ fn put_back(aside: tempfile::TempDir, moved: &[(std::path::PathBuf, Utf8PathBuf)
     let _ = std::fs::remove_dir(aside);
 }
 
+/// Writes one more file into a migration's directory, whole or not at all.
+///
+/// # Errors
+/// Where there is one of that name already, or the directory cannot be written to.
+pub fn write_beside(processes: &Processes, path: &Utf8Path, text: &str) -> Result<(), WriteError> {
+    let directory = path.parent().unwrap_or(path);
+    let staged = processes.temporary_directory(directory, ".run-migration-")?;
+    let file = staged.path().join("new");
+    let mut open = fs_err::File::create_new(&file)?;
+    open.write_all(text.as_bytes())?;
+    open.sync_all()?;
+    // A link, unlike a rename, never takes the place of what is there.
+    match fs_err::hard_link(&file, path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            Err(WriteError::Exists(path.to_owned()))
+        }
+        other => Ok(other?),
+    }
+}
+
 /// A directory with the file, ready to be renamed.
 fn stage(processes: &Processes, migrations: &Utf8Path, sql: &str) -> Result<tempfile::TempDir, WriteError> {
     // A dot keeps Prisma and this tool from taking it for a migration.

@@ -166,6 +166,11 @@ impl Database {
         }
     }
 
+    /// The client, for questions that keep to the same rules by themselves.
+    pub(crate) const fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Says farewell, so that the server has no broken connection to log.
     pub async fn close(self) {
         let Self { client, mut driver, .. } = self;

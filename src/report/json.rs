@@ -37,6 +37,9 @@ pub fn render(report: &Report) -> String {
     if let Some(database) = &report.database {
         put("database", json!(database));
     }
+    if let Some(preflight) = &report.preflight {
+        put("preflight", json!(preflight));
+    }
     if let Some(deployment) = &report.deployment {
         put("deployment", json!(deployment));
     }

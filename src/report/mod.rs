@@ -9,6 +9,7 @@ pub mod human;
 pub mod json;
 pub mod lint;
 pub mod markdown;
+pub mod preflight;
 pub mod progress;
 pub mod release;
 mod release_markdown;
@@ -51,6 +52,8 @@ pub struct Report {
     pub freshness: Option<Freshness>,
     /// What is true about the database that was asked.
     pub database: Option<Database>,
+    /// What was found out about it before anything is applied.
+    pub preflight: Option<preflight::Preflight>,
     /// What was applied to it.
     pub deployment: Option<deployment::Deployment>,
     /// What there is to say about a release.
@@ -86,6 +89,9 @@ pub struct Migration {
     pub sql: String,
     /// Lower-case hex SHA-256 of the file: Prisma's checksum.
     pub sha256: String,
+    /// What `down.sql` beside it holds, where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub down: Option<String>,
 }
 
 /// The answer of a database that is not ours.
@@ -141,6 +147,7 @@ impl Report {
             gates: Vec::new(),
             freshness: None,
             database: None,
+            preflight: None,
             deployment: None,
             release: None,
             pairs: Vec::new(),

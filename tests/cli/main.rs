@@ -10,6 +10,7 @@ mod completions;
 mod consent;
 mod corpus;
 mod data;
+mod deploy;
 mod docs;
 mod doctor;
 mod effect;

@@ -52,6 +52,16 @@ pub async fn replay(
     apply(&history.migrations, target, (&ledger, worker), applied).await
 }
 
+/// Applies all of `more` to a `target` that a history was replayed into, and records them.
+///
+/// # Errors
+/// As of [`add`].
+pub async fn go_on(more: &History, target: Target<'_>) -> Result<(), ReplayError> {
+    let (bookkeeper, worker) = sessions(target).await?;
+    let ledger = Ledger::open(bookkeeper, target.limit).await.map_err(ReplayError::Ledger)?;
+    apply(&more.migrations, target, (&ledger, worker), |_| {}).await
+}
+
 /// Applies one more migration to a `target` that a history was replayed into, and records it.
 ///
 /// # Errors

@@ -9,15 +9,17 @@ use crate::support::{
 };
 
 /// The history with a real CLI of one version beside it.
-struct Prisma {
+pub struct Prisma {
     version: &'static str,
     site: prisma::Site,
     engine: Utf8PathBuf,
-    history: fixture::Site,
+    /// The history.
+    pub history: fixture::Site,
 }
 
 impl Prisma {
-    async fn new(version: &'static str) -> Self {
+    /// The CLI of `version` beside the history of [`fixture::MIGRATIONS`].
+    pub async fn new(version: &'static str) -> Self {
         let site = prisma::Site::new(fixture::SCHEMA);
         install(version, &site.root());
         let engine = site.locate().await.unwrap().tools()[1].path.clone().into();
@@ -32,12 +34,23 @@ impl Prisma {
         Self { version, site, engine, history }
     }
 
+    /// Changes the schema that the CLI sees.
+    pub fn set_schema(&self, text: &str) {
+        self.site.write("schema.prisma", text);
+    }
+
     /// Runs `prisma migrate COMMAND` on the database in `url`.
-    fn migrate(&self, command: &str, url: &str) -> Ended {
+    pub fn migrate(&self, command: &str, url: &str) -> Ended {
+        let args: Vec<_> = ["migrate"].into_iter().chain(command.split_whitespace()).collect();
+        self.run(&args, url)
+    }
+
+    /// Runs `prisma` with `args` on the database in `url`.
+    pub fn run(&self, args: &[&str], url: &str) -> Ended {
         let mut prisma = hermetic("node", self.site.root().as_std_path());
         prisma
             .arg(cli(self.version).join("build/index.js"))
-            .args(["migrate", command])
+            .args(args)
             .env("DATABASE_URL", url)
             .env("PRISMA_SCHEMA_ENGINE_BINARY", &self.engine)
             .env("PRISMA_QUERY_ENGINE_LIBRARY", "/dev/null")
