@@ -50,6 +50,7 @@ pub mod commands;
 pub mod report;
 
 // What all of them stand on.
+pub mod cache;
 pub mod error;
 pub mod finding;
 pub mod outcome;

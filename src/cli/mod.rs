@@ -231,9 +231,12 @@ pub struct GlobalArgs {
         conflicts_with = "postgres_bin"
     )]
     pub server_url: Option<live::Secret>,
-    /// Where installed tools are kept
+    /// Where installed tools are kept, and what earlier runs found out
     #[arg(long, global = true, value_name = "DIR", env = "RUN_MIGRATION_CACHE_DIR")]
     pub cache_dir: Option<Utf8PathBuf>,
+    /// Use nothing that earlier runs found out, and keep nothing for later ones; installed tools are used all the same
+    #[arg(long, global = true, env = "RUN_MIGRATION_NO_CACHE", value_parser = clap::builder::FalseyValueParser::new())]
+    pub no_cache: bool,
 }
 
 impl GlobalArgs {

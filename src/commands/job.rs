@@ -4,11 +4,13 @@ use std::cell::RefCell;
 
 use camino::Utf8Path;
 
+use super::replayed::{self, Plan, Replayed};
 use crate::{
     cli::check::BaseArgs,
     config::Project,
     context::Context,
     error::Error,
+    external::External,
     finding::Finding,
     freshness,
     git::{CommitId, Git, NameError},
@@ -125,18 +127,25 @@ impl<'a> Job<'a> {
         Ok(named.collect())
     }
 
-    /// Starts the temporary server, with what `history` needs.
-    pub(super) async fn postgres(&self, history: &History) -> Result<Server, Stop> {
+    /// Starts the temporary server, with `history` in it and what that needs.
+    pub(super) async fn replayed(&self, history: &History, external: &External) -> Result<Replayed, Stop> {
         let stage = self.context.progress.stage("postgres");
         stage.doing("looking for PostgreSQL");
         let wanted = self.wanted(history)?;
-        let (server, tool) = postgres::serve(self.context, &wanted, &stage).await?;
-        let made = server.create_roles(&wanted.roles).await?;
-        self.took_part(stage, vec![tool]);
+        let venue = postgres::venue(self.context, &wanted, &stage).await?;
+        let Self { context, project, .. } = *self;
+        let plan = Plan { context, wanted: &wanted, external, replay_as: project.replay_as, history };
+        let replayed = replayed::replayed(plan, &venue, stage).await?;
+        let mut report = self.report.borrow_mut();
+        report.toolchain.push(replayed.tool.clone());
+        report.timings.extend(&replayed.timings);
+        drop(report);
+        let made = &replayed.about.roles;
         if !made.is_empty() {
             self.note(&format!("Roles that the history names were made for the replay: {}", made.join(", ")));
         }
-        Ok(server)
+        self.warn_of_the_order(history);
+        Ok(replayed)
     }
 
     /// What the project and its history want of a server.
@@ -152,7 +161,7 @@ impl<'a> Job<'a> {
     }
 
     /// The majors of Prisma do not all apply migrations in the same order.
-    pub(super) fn warn_of_the_order(&self, history: &History) {
+    fn warn_of_the_order(&self, history: &History) {
         let names = history.migrations.iter().map(|migration| migration.name.as_str());
         if let Some((one, other)) = differing_pair(names) {
             self.note(&format!(

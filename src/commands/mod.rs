@@ -10,6 +10,7 @@ mod job;
 mod lint;
 mod ready;
 mod release_check;
+mod replayed;
 mod restamp;
 mod snapshot;
 mod status;

@@ -2,7 +2,10 @@
 
 use camino::Utf8Path;
 
-use super::job::{Job, Stop, locate_prisma};
+use super::{
+    job::{Job, Stop, locate_prisma},
+    replayed::{HISTORY, Replayed},
+};
 use crate::{
     catalog::{self, Catalog, Matching},
     context::Context,
@@ -13,16 +16,10 @@ use crate::{
         name::Name,
         proof::{self, Proof},
     },
-    history::{
-        History, Migration,
-        replay::{self, Target},
-    },
-    postgres::{self, Role, Server},
+    history::{History, Migration},
+    postgres::{self, Role},
     prisma::{self, Diff, Toolchain, Wanting},
 };
-
-/// The database that the history is replayed into.
-const HISTORY: &str = "history";
 
 /// The clone that Prisma is asked about where something has to be different there.
 const SHAPED: &str = "shaped";
@@ -30,7 +27,7 @@ const SHAPED: &str = "shaped";
 /// A server with the history in it, and Prisma.
 pub(super) struct Workbench<'j> {
     job: &'j Job<'j>,
-    server: Server,
+    replayed: Replayed,
     prisma: Toolchain,
     external: External,
     /// What the history makes, with what is built beside it.
@@ -43,25 +40,24 @@ impl<'j> Workbench<'j> {
         prisma::check_schema(&job.project.schema)?;
         let external = job.project.external()?;
         let server = async {
-            let server = job.postgres(history).await?;
-            replay(job, (&server, &external), history).await?;
-            let target = job.target(&server, HISTORY);
+            let replayed = job.replayed(history, &external).await?;
+            let target = job.target(&replayed.server, HISTORY);
             external.set_up(target).await?.iter().for_each(|note| job.note(note));
             let catalog = proof::before(target).await?;
-            Ok::<_, Stop>((server, catalog))
+            Ok::<_, Stop>((replayed, catalog))
         };
         let prisma =
             async { Ok::<_, Stop>(locate_prisma(job.context, job.project, Wanting::Install).await?) };
-        let ((server, catalog), prisma) = tokio::try_join!(server, prisma)?;
+        let ((replayed, catalog), prisma) = tokio::try_join!(server, prisma)?;
         for kept in external.unmatched(&catalog) {
             job.note(&format!("[external] keep: {kept} matches nothing"));
         }
-        Ok(Self { job, server, prisma, external, catalog })
+        Ok(Self { job, replayed, prisma, external, catalog })
     }
 
     /// The tables of the replayed history that are split into partitions.
     pub(super) async fn partitioned_tables(&self) -> Result<Vec<Name>, Error> {
-        let client = self.server.connect(HISTORY, self.job.role()).await?;
+        let client = self.replayed.server.connect(HISTORY, self.job.role()).await?;
         let question = "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
                         WHERE c.relkind = 'p'";
         let rows = client.query(question, &[]).await.map_err(|source| postgres::Error::Query {
@@ -69,7 +65,7 @@ impl<'j> Workbench<'j> {
             source,
         })?;
         // What is in the schema that Prisma works in is written without it.
-        let name = |schema: String, table: String| match schema == self.server.schema() {
+        let name = |schema: String, table: String| match schema == self.replayed.server.schema() {
             true => Name::bare(&table),
             false => Name::from_parts(&[schema, table]),
         };
@@ -82,9 +78,9 @@ impl<'j> Workbench<'j> {
             return self.ask((HISTORY, &self.catalog)).await;
         }
         let renamed = "renamed";
-        self.server.clone_database(HISTORY, renamed).await?;
-        let target = self.job.target(&self.server, renamed);
-        let client = self.server.connect(renamed, Role::from(target.replay_as)).await?;
+        self.replayed.server.clone_database(HISTORY, renamed).await?;
+        let target = self.job.target(&self.replayed.server, renamed);
+        let client = self.replayed.server.connect(renamed, Role::from(target.replay_as)).await?;
         client.batch_execute(renames).await.map_err(proof::ProofError::Connection)?;
         drop(client);
         self.ask((renamed, &proof::before(target).await?)).await
@@ -93,7 +89,7 @@ impl<'j> Workbench<'j> {
     /// Proves on clones what `migrations` do, one after the other; what is kept and they take away all the same is
     /// among the verdicts.
     pub(super) async fn prove(&self, migrations: &[Migration]) -> Result<Vec<Proof>, Stop> {
-        let target = self.job.target(&self.server, HISTORY);
+        let target = self.job.target(&self.replayed.server, HISTORY);
         let mut proofs = proof::prove_all(migrations, self.catalog.clone(), target).await?;
         for proof in &mut proofs {
             proof.verdicts.extend(self.external.lost(&proof.effect));
@@ -115,7 +111,7 @@ impl<'j> Workbench<'j> {
     pub(super) async fn converges(&self, proofs: &[Proof], own: Option<&str>) -> Result<(), Stop> {
         let Some(last) = proofs.last() else { return Ok(()) };
         if let Some(own) = own {
-            let wanted = proof::leads_to(own, self.job.target(&self.server, HISTORY)).await?;
+            let wanted = proof::leads_to(own, self.job.target(&self.replayed.server, HISTORY)).await?;
             if catalog::compare(&wanted, &last.effect.after, Matching::Names).is_empty() {
                 return Ok(());
             }
@@ -126,7 +122,7 @@ impl<'j> Workbench<'j> {
 
     /// Ends the server.
     pub(super) async fn stop(self) -> Result<(), Stop> {
-        Ok(self.server.stop().await?)
+        Ok(self.replayed.stop().await?)
     }
 
     /// Asks Prisma about a database, or about a clone of it without what Prisma must not see.
@@ -135,8 +131,8 @@ impl<'j> Workbench<'j> {
             return self.diff(database).await;
         }
         let shaped = format!("{SHAPED}_{database}");
-        self.server.clone_database(database, &shaped).await?;
-        self.external.hide(catalog, self.job.target(&self.server, &shaped)).await?;
+        self.replayed.server.clone_database(database, &shaped).await?;
+        self.external.hide(catalog, self.job.target(&self.replayed.server, &shaped)).await?;
         self.diff(&shaped).await
     }
 
@@ -145,11 +141,11 @@ impl<'j> Workbench<'j> {
         let stage = self.job.context.progress.stage("diff");
         stage.doing("prisma migrate diff");
         // Below the server's directory, what a killed machine leaves is swept with it.
-        let work = processes.temporary_directory(self.server.socket_directory(), "prisma-")?;
+        let work = processes.temporary_directory(self.replayed.server.socket_directory(), "prisma-")?;
         let question = prisma::DiffRequest {
-            database_url: &self.server.prisma_url(database, self.job.role()),
+            database_url: &self.replayed.server.prisma_url(database, self.job.role()),
             schema: &self.job.project.schema,
-            work_dir: Utf8Path::from_path(work.path()).unwrap_or(self.server.socket_directory()),
+            work_dir: Utf8Path::from_path(work.path()).unwrap_or(self.replayed.server.socket_directory()),
             timeout: settings.step_timeout(),
             config: self.job.project.prisma_config.as_ref(),
         };
@@ -161,21 +157,4 @@ impl<'j> Workbench<'j> {
             Diff::Script(sql) => Some(sql),
         })
     }
-}
-
-/// Applies the history to an empty database, after what has to be there before it.
-async fn replay(
-    job: &Job<'_>,
-    (server, external): (&Server, &External),
-    history: &History,
-) -> Result<(), Stop> {
-    let stage = job.context.progress.stage("replay");
-    job.warn_of_the_order(history);
-    server.create_database(HISTORY, job.role()).await?;
-    let target: Target<'_> = job.target(server, HISTORY);
-    external.prepare(target).await?;
-    stage.steps(history.migrations.len());
-    replay::replay(history, target, |migration| stage.step(&migration.name)).await?;
-    job.done(stage.done(&format!("{} migrations applied", history.migrations.len())));
-    Ok(())
 }

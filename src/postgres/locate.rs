@@ -134,7 +134,7 @@ impl Search<'_> {
         let programs = [bin.join("postgres"), bin.join("initdb")];
         let (server, initdb) = tokio::join!(self.ask(&programs[0], run_as), self.ask(&programs[1], run_as));
         let (server, initdb) = (server?, initdb?);
-        if server == initdb {
+        if server.number == initdb.number {
             Ok(server)
         } else {
             Err(format!("postgres is {}, but initdb is {}", server.number, initdb.number))
@@ -178,7 +178,7 @@ pub(super) fn command(program: &Utf8Path, run_as: &RunAs) -> Invocation {
 /// `postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)` and its relatives.
 fn parse_version(text: &str) -> Option<Version> {
     let number = text.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
-    Some(Version { major: leading_number(number), number: number.to_owned() })
+    Some(Version { major: leading_number(number), number: number.to_owned(), build: text.trim().to_owned() })
 }
 
 fn leading_number(text: &str) -> u32 {
