@@ -108,13 +108,17 @@ fn publish(staged: Staged, key: Key, mut contents: Vec<u8>, aside: &camino::Utf8
     staged.publish(&key, &contents)
 }
 
-fn chain(beginning: &Beginning<'_>, history: &History) -> Option<Vec<Key>> {
+/// The key before the first migration of `history`, then the one after each; `None` where it cannot be told what shapes
+/// a database.
+pub(crate) fn chain(beginning: &Beginning<'_>, history: &History) -> Option<Vec<Key>> {
     let Beginning { installation, wanted, external, replay_as, today } = *beginning;
+    // Where a server is found that has the extensions says the installation itself.
+    let Wanted { major: _, extensions: _, roles, schema: _ } = wanted;
     let day = |sql: &str| follows_the_clock(sql).then(|| today.to_string());
     let first = postgres::identity(installation)?
         .with(Role::from(replay_as).name())
         .with(wanted.schema())
-        .with_all(wanted.roles.iter().map(|role| &role.name))
+        .with_all(roles.iter().map(|role| &role.name))
         .with(external.beginning())
         .with_all(external.scripts().filter_map(day))
         .key();

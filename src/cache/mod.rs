@@ -8,8 +8,10 @@
 //! programs     what programs that have not changed said of themselves
 //! ```
 
+pub mod answers;
 pub mod databases;
 pub mod fingerprint;
+pub mod programs;
 pub mod shelf;
 
 pub use fingerprint::{Fingerprint, Key};

@@ -316,7 +316,7 @@ impl Check<'_> {
         let old = History { directory: history.directory.clone(), migrations: old.to_vec() };
         let bench = Workbench::set_up(&self.job, &old).await?;
         let proofs = bench.prove(added).await?;
-        let missing = bench.left_after(&proofs).await?;
+        let missing = bench.left_after(added).await?;
         bench.stop().await?;
         let names = added.iter().map(|migration| migration.name.clone());
         Ok(Replayed { missing, proofs: names.zip(proofs).collect() })

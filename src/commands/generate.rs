@@ -89,7 +89,10 @@ impl Generate<'_> {
         self.job.copies().await?;
         let history = self.job.history()?;
         let bench = Workbench::set_up(&self.job, &history).await?;
-        let renames = renames::sql(&self.args.rename, &bench.catalog)?;
+        let renames = match &self.args.rename[..] {
+            [] => String::new(),
+            renames => renames::sql(renames, &bench.catalog().await?)?,
+        };
         let sql = match bench.missing(&renames).await? {
             None if renames.is_empty() => {
                 bench.stop().await?;
@@ -102,7 +105,7 @@ impl Generate<'_> {
         let files = self.styled(&sql, &bench).await?;
         let migrations = self.plan(files, &history)?;
         let proofs = bench.prove(&migrations).await?;
-        self.converges(&bench, &sql, (&migrations, &proofs)).await?;
+        self.converges(&bench, &sql, &migrations).await?;
         bench.stop().await?;
         Ok(Some(Difference { history, migrations, proofs }))
     }
@@ -113,14 +116,14 @@ impl Generate<'_> {
         &self,
         bench: &Workbench<'_>,
         sql: &str,
-        (migrations, proofs): (&[Migration], &[Proof]),
+        migrations: &[Migration],
     ) -> Result<(), Stop> {
         let is_prismas = self.args.rename.is_empty();
         let as_it_was = matches!(migrations, [only] if only.sql == sql);
         match (self.args.verify, is_prismas, as_it_was) {
-            (true, ..) | (_, false, _) => bench.converges(proofs, None).await,
+            (true, ..) | (_, false, _) => bench.converges(migrations, None).await,
             (false, true, true) => Ok(()),
-            (false, true, false) => bench.converges(proofs, Some(sql)).await,
+            (false, true, false) => bench.converges(migrations, Some(sql)).await,
         }
     }
 

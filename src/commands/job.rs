@@ -4,21 +4,19 @@ use std::cell::RefCell;
 
 use camino::Utf8Path;
 
-use super::replayed::{self, Plan, Replayed};
 use crate::{
     cli::check::BaseArgs,
     config::Project,
     context::Context,
     error::Error,
-    external::External,
     finding::Finding,
     freshness,
     git::{CommitId, Git, NameError},
     history::{self, History, compare::Shipped, order::differing_pair, replay},
     outcome::Outcome,
-    postgres::{self, Role, Server, Wanted},
+    postgres::{Role, Server, Wanted},
     prisma::{self, Toolchain, Wanting},
-    report::{Report, Tool, progress::Stage},
+    report::Report,
     schema_files::Copies,
 };
 
@@ -127,29 +125,8 @@ impl<'a> Job<'a> {
         Ok(named.collect())
     }
 
-    /// Starts the temporary server, with `history` in it and what that needs.
-    pub(super) async fn replayed(&self, history: &History, external: &External) -> Result<Replayed, Stop> {
-        let stage = self.context.progress.stage("postgres");
-        stage.doing("looking for PostgreSQL");
-        let wanted = self.wanted(history)?;
-        let venue = postgres::venue(self.context, &wanted, &stage).await?;
-        let Self { context, project, .. } = *self;
-        let plan = Plan { context, wanted: &wanted, external, replay_as: project.replay_as, history };
-        let replayed = replayed::replayed(plan, &venue, stage).await?;
-        let mut report = self.report.borrow_mut();
-        report.toolchain.push(replayed.tool.clone());
-        report.timings.extend(&replayed.timings);
-        drop(report);
-        let made = &replayed.about.roles;
-        if !made.is_empty() {
-            self.note(&format!("Roles that the history names were made for the replay: {}", made.join(", ")));
-        }
-        self.warn_of_the_order(history);
-        Ok(replayed)
-    }
-
     /// What the project and its history want of a server.
-    fn wanted(&self, history: &History) -> Result<Wanted, Error> {
+    pub(super) fn wanted(&self, history: &History) -> Result<Wanted, Error> {
         let (extensions, roles) = history::needs::of(history)?;
         let Project { database_schema, schema, postgres_major, .. } = self.project;
         let schema = database_schema.clone().or_else(|| {
@@ -161,14 +138,13 @@ impl<'a> Job<'a> {
     }
 
     /// The majors of Prisma do not all apply migrations in the same order.
-    fn warn_of_the_order(&self, history: &History) {
+    pub(super) fn remark_on_the_order(&self, history: &History) -> Option<String> {
         let names = history.migrations.iter().map(|migration| migration.name.as_str());
-        if let Some((one, other)) = differing_pair(names) {
-            self.note(&format!(
-                "Prisma 5 applies {one} before {other}; Prisma 6 and 7 do it the other way round. Here it was done as \
-                 by Prisma 5"
-            ));
-        }
+        let (one, other) = differing_pair(names)?;
+        Some(format!(
+            "Prisma 5 applies {one} before {other}; Prisma 6 and 7 do it the other way round. Here it was done as \
+             by Prisma 5"
+        ))
     }
 
     /// `database` of `server`, and how migrations are applied to it.
@@ -197,14 +173,6 @@ impl<'a> Job<'a> {
 
     pub(super) fn role(&self) -> Role {
         Role::from(self.project.replay_as)
-    }
-
-    /// The stage is over, and these programs did its work.
-    pub(super) fn took_part(&self, stage: Stage, tools: Vec<Tool>) {
-        let lines: Vec<_> =
-            tools.iter().map(|tool| format!("{} {}, {}", tool.role, tool.version, tool.why)).collect();
-        self.done(stage.done(&lines.join("\n            ")));
-        self.report.borrow_mut().toolchain.extend(tools);
     }
 
     pub(super) fn done(&self, timing: (&'static str, std::time::Duration)) {

@@ -6,6 +6,7 @@
 mod account;
 mod cache;
 mod data;
+mod door;
 mod error;
 mod guest;
 mod install;
@@ -22,6 +23,7 @@ mod workdir;
 
 use camino::Utf8PathBuf;
 
+pub use door::Door;
 pub(crate) use error::describe;
 pub use error::{Attempt, Error};
 pub(crate) use kept::{identity, pack};

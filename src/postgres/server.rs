@@ -288,16 +288,7 @@ impl Server {
     pub fn prisma_url(&self, database: &str, role: Role) -> String {
         match &self.place {
             Place::Theirs(guest) => guest.prisma_url(database, &self.schema),
-            Place::Ours(postmaster) => format!(
-                "postgresql://{}@localhost:{PORT}/{}?host={}{}",
-                role.name(),
-                percent_encode(database),
-                percent_encode(postmaster.directory().as_str()),
-                match &*self.schema {
-                    PUBLIC => String::new(),
-                    schema => format!("&schema={}", percent_encode(schema)),
-                }
-            ),
+            Place::Ours(postmaster) => url((role, database), postmaster.directory(), &self.schema),
         }
     }
 
@@ -373,6 +364,20 @@ impl Server {
             Err(_) => Err(Error::NoAnswer { what: what.to_owned(), after: self.limit }),
         }
     }
+}
+
+/// The URL, in Prisma's dialect, of a database behind the socket in `directory`.
+pub(super) fn url((role, database): (Role, &str), directory: &Utf8Path, schema: &str) -> String {
+    format!(
+        "postgresql://{}@localhost:{PORT}/{}?host={}{}",
+        role.name(),
+        percent_encode(database),
+        percent_encode(directory.as_str()),
+        match schema {
+            PUBLIC => String::new(),
+            schema => format!("&schema={}", percent_encode(schema)),
+        }
+    )
 }
 
 /// As an identifier in SQL, and as one directory in a list of them.
