@@ -1,5 +1,6 @@
 //! What can be typed: clap's types. `parse` turns the arguments into them.
 
+pub mod cache;
 pub mod check;
 pub mod ci;
 pub mod live;
@@ -62,6 +63,9 @@ pub enum Command {
     Init(InitArgs),
     /// Show what would be used and why, and how to mend what is missing
     Doctor,
+    /// Show what earlier runs found out, where that is kept, and remove it
+    #[command(subcommand)]
+    Cache(cache::CacheCommand),
     /// Print the workflows that make every pull request pass the check
     #[command(subcommand)]
     Ci(ci::CiCommand),
@@ -83,6 +87,7 @@ impl Command {
             Self::Snapshot(_) => "snapshot",
             Self::Init(_) => "init",
             Self::Doctor => "doctor",
+            Self::Cache(_) => "cache",
             Self::Ci(_) => "ci",
         }
     }

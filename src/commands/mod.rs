@@ -1,5 +1,6 @@
 //! One file for each command: a path through the stages. Dispatch and life cycle, no logic.
 
+mod cache;
 mod check;
 mod ci;
 mod consent;
@@ -60,6 +61,7 @@ async fn run(context: &Context, command: &Command) -> Result<Report, Error> {
         Command::Status(args) => status::run(context, args).await,
         Command::Ready(args) => ready::run(context, args).await,
         Command::Snapshot(args) => snapshot::run(context, args).await,
+        Command::Cache(command) => cache::run(context, command),
         Command::Ci(command) => ci::run(context, command).await,
         Command::Init(args) => init::run(context, args).await,
         Command::Doctor => doctor::run(context).await,

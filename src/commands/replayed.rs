@@ -38,8 +38,8 @@ pub(super) struct Replayed {
     pub(super) tool: Tool,
     /// The roles that were made for the history, and what the session was left with.
     pub(super) about: About,
-    /// How many migrations were there from an earlier run.
-    pub(super) remembered: usize,
+    /// How many migrations were there from an earlier run; `None` where no run had left anything.
+    pub(super) remembered: Option<usize>,
     /// How long each stage took.
     pub(super) timings: Vec<(&'static str, Duration)>,
     /// The thread that keeps all of it for later runs.
@@ -120,7 +120,7 @@ impl Plan<'_> {
         let replayed = stage.done(&format!("{} migrations applied", history.migrations.len()));
         let about = About { goes_on: aftermath == Aftermath::Nothing, roles };
         let timings = vec![started, replayed];
-        Ok(Replayed { server, tool, about, remembered: 0, timings, keeping: None })
+        Ok(Replayed { server, tool, about, remembered: None, timings, keeping: None })
     }
 
     /// Applies the rest of the history to what an earlier run left.
@@ -146,6 +146,7 @@ impl Plan<'_> {
             more => format!("{remembered} migrations, from the cache, and {more} applied"),
         });
         let timings = vec![started, replayed];
+        let remembered = Some(remembered);
         Ok(Replayed { server, tool, about, remembered, timings, keeping: None })
     }
 
@@ -175,8 +176,8 @@ impl Plan<'_> {
 
 impl Replayed {
     /// Whether there is more in it than an earlier run left.
-    const fn is_news(&self, history: &History) -> bool {
-        self.remembered < history.migrations.len() || self.remembered == 0
+    fn is_news(&self, history: &History) -> bool {
+        self.remembered != Some(history.migrations.len())
     }
 }
 

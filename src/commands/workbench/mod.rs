@@ -126,7 +126,7 @@ impl<'j> Workbench<'j> {
     pub(super) async fn stop(self) -> Result<(), Stop> {
         let from_cache = match self.live.get() {
             None => Some(FromCache::Answers),
-            Some(live) if live.replayed.remembered > 0 => Some(FromCache::Database),
+            Some(live) if live.replayed.remembered.is_some() => Some(FromCache::Database),
             Some(_) => None,
         };
         self.job.report.borrow_mut().from_cache = from_cache;
