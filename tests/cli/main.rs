@@ -30,6 +30,7 @@ mod projects;
 mod release;
 mod replay;
 mod replay_order;
+mod schemas;
 mod search_path;
 mod style;
 mod support;
