@@ -34,6 +34,7 @@ mod release;
 mod replace;
 mod replay;
 mod replay_order;
+mod schemas;
 mod search_path;
 mod squash;
 mod style;
