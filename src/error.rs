@@ -70,6 +70,12 @@ pub enum Error {
     /// A rename that was asked for.
     #[error(transparent)]
     Rename(#[from] crate::guard::renames::RenameError),
+    /// Finding the way back from a migration.
+    #[error(transparent)]
+    Back(#[from] crate::back::BackError),
+    /// A name that is no migration's.
+    #[error(transparent)]
+    NoSuchMigration(#[from] crate::history::NoSuchMigration),
     /// Replaying the history.
     #[error(transparent)]
     Replay(#[from] crate::history::replay::ReplayError),
@@ -153,6 +159,8 @@ impl Error {
                     .into(),
             ),
             Self::Replay(error) => error.hint(),
+            Self::Back(error) => error.hint(),
+            Self::NoSuchMigration(_) => Some("name it by its directory".into()),
             Self::Url(error) => error.hint(),
             Self::Database(error) => error.hint(),
             Self::Deploy(error) => error.hint(),

@@ -36,6 +36,7 @@ pub mod postgres;
 
 pub mod prisma;
 
+pub mod back;
 pub mod catalog;
 pub mod external;
 pub mod guard;

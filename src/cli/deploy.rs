@@ -74,7 +74,7 @@ pub struct DeployArgs {
 }
 
 /// PostgreSQL takes 0 for no limit at all, which is not what anybody means here.
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse::<f64>() {
         Ok(seconds) if (0.001..=604_800.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
         _ => Err("a number of seconds, from 0.001 to 604800".to_owned()),

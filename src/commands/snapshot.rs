@@ -2,7 +2,7 @@
 
 use camino::Utf8Path;
 
-use super::subject;
+use super::{job::database_schema, subject};
 use crate::{
     cli::{Format, live::SnapshotArgs},
     config::{ConfigError, Project, ReplayAs},
@@ -44,11 +44,11 @@ pub(super) async fn run(context: &Context, args: &SnapshotArgs) -> Result<Report
 
 /// The catalog that `history` makes on a temporary server.
 async fn replayed(context: &Context, history: &History, report: &mut Report) -> Result<Catalog, Error> {
-    let (major, replay_as) = of_project(context).await?;
+    let Asked { major, replay_as, schema } = of_project(context).await?;
     let role = Role::from(replay_as);
     let stage = context.progress.stage("postgres");
     let (extensions, roles) = history::needs::of(history)?;
-    let wanted = Wanted { major, extensions, roles, schema: None };
+    let wanted = Wanted { major, extensions, roles, schema };
     let (server, tool) = postgres::serve(context, &wanted, &stage).await?;
     server.create_roles(&wanted.roles).await?;
     report.timings.push(stage.done(&format!("{} {}, {}", tool.role, tool.version, tool.why)));
@@ -61,7 +61,7 @@ async fn replayed(context: &Context, history: &History, report: &mut Report) -> 
     let target = replay::Target { server: &server, database: DATABASE, replay_as, now: context.now, limit };
     replay::replay(history, target, |migration| stage.step(&migration.name)).await?;
     let client = server.connect(DATABASE, role).await?;
-    let tables = catalog::of(&client)
+    let tables = catalog::of(&client, server.schema())
         .await
         .map_err(|source| postgres::Error::Query { what: "read the catalog".into(), source })?;
     let result = format!("{} migrations applied, {} tables", history.migrations.len(), tables.0.len());
@@ -71,11 +71,23 @@ async fn replayed(context: &Context, history: &History, report: &mut Report) -> 
     Ok(tables)
 }
 
-/// What a project says about the server; without one, the defaults.
-async fn of_project(context: &Context) -> Result<(Option<u32>, ReplayAs), Error> {
+/// What a project says about the server.
+#[derive(Default)]
+struct Asked {
+    major: Option<u32>,
+    replay_as: ReplayAs,
+    schema: Option<String>,
+}
+
+/// The same; without a project, the defaults.
+async fn of_project(context: &Context) -> Result<Asked, Error> {
     match Project::find(context).await {
-        Ok(project) => Ok((project.postgres_major, project.replay_as)),
-        Err(ConfigError::NoLayout { .. }) => Ok((None, ReplayAs::default())),
+        Ok(project) => Ok(Asked {
+            major: project.postgres_major,
+            replay_as: project.replay_as,
+            schema: database_schema(context, &project).map(|(schema, _)| schema),
+        }),
+        Err(ConfigError::NoLayout { .. }) => Ok(Asked::default()),
         Err(error) => Err(error.into()),
     }
 }

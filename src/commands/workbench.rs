@@ -1,8 +1,13 @@
 //! The temporary database with the history in it, Prisma beside it, and what the two are asked.
 
+use std::collections::BTreeMap;
+
 use camino::Utf8Path;
 
-use super::job::{Job, Stop, locate_prisma};
+use super::{
+    job::{Job, Stop, locate_prisma},
+    way::Ground,
+};
 use crate::{
     catalog::{self, Catalog, Matching},
     context::Context,
@@ -11,14 +16,16 @@ use crate::{
     guard::{
         convergence::{self, NotConverged},
         name::Name,
-        proof::{self, Proof},
+        proof::{self, Proof, carry},
     },
     history::{
         History, Migration,
-        replay::{self, Target},
+        replay::{self, Target, statements},
+        squash::Verdict,
     },
     postgres::{self, Role, Server},
-    prisma::{self, Diff, Toolchain, Wanting},
+    prisma::{self, Diff, DiffRequest, Toolchain, Wanting},
+    process::Processes,
 };
 
 /// The database that the history is replayed into.
@@ -124,6 +131,84 @@ impl<'j> Workbench<'j> {
         convergence::check(&left).map_err(|left: NotConverged| left.into())
     }
 
+    /// What Prisma sees of a database with this catalog: its own script for it, run on an empty one. What of it cannot be
+    /// run there is left out.
+    pub(super) async fn seen_by_prisma(
+        &self,
+        (database, catalog): (&str, &Catalog),
+    ) -> Result<Catalog, Stop> {
+        let seen = "seen";
+        self.server.create_database(seen, self.job.role()).await?;
+        let target = self.job.target(&self.server, seen);
+        self.external.prepare(target).await?;
+        let script = match self.question(database, prisma::made).await? {
+            Diff::Empty => String::new(),
+            Diff::Script(sql) => sql,
+        };
+        let client = self.server.connect(seen, self.job.role()).await?;
+        let extensions = catalog.extensions.keys().map(|name| catalog::quoted(name));
+        let extensions = extensions.map(|name| format!("CREATE EXTENSION IF NOT EXISTS {name}"));
+        let statements = statements::split(&script).into_iter().map(|range| script[range].to_owned());
+        for statement in extensions.chain(statements) {
+            // Prisma gives every index that it has read an order, which not every kind of index has.
+            let without = statement.replace(" ASC,", ",").replace(" ASC)", ")");
+            for attempt in [statement, without] {
+                match client.batch_execute(&attempt).await {
+                    Ok(()) => break,
+                    Err(error) if error.as_db_error().is_some() => {}
+                    Err(error) => return Err(proof::ProofError::Connection(error).into()),
+                }
+            }
+        }
+        drop(client);
+        Ok(proof::before(target).await?)
+    }
+
+    /// Whether `theirs`, another history, makes from nothing what this one and the migrations of `proofs` make.
+    pub(super) async fn stands_in_for(&self, theirs: &History, proofs: &[Proof]) -> Result<Verdict, Stop> {
+        let other = "theirs";
+        self.server.create_database(other, self.job.role()).await?;
+        let target = self.job.target(&self.server, other);
+        self.external.prepare(target).await?;
+        if let Err(error) = replay::replay(theirs, target, |_| {}).await {
+            return Ok(Verdict::Impossible(Error::from(error).text()));
+        }
+        self.external.set_up(target).await?;
+        let made = proof::before(target).await?;
+        let (database, catalog) = match proofs.last() {
+            Some(last) => (last.database.as_str(), &last.effect.after),
+            None => (HISTORY, &self.catalog),
+        };
+        let (theirs, ours) = (self.rows(other, &made).await?, self.rows(database, catalog).await?);
+        Ok(Verdict::between((&made, &theirs), (catalog, &ours)))
+    }
+
+    /// How many rows each table of a database holds.
+    async fn rows(&self, database: &str, catalog: &Catalog) -> Result<BTreeMap<Name, usize>, Stop> {
+        let client = self.server.connect(database, self.job.role()).await?;
+        let contents = carry::look(&client, catalog).await.map_err(proof::ProofError::Connection)?;
+        Ok(contents.counts())
+    }
+
+    /// Where ways back are found and proved.
+    pub(super) const fn ground(&self) -> Ground<'_> {
+        Ground { job: self.job, server: &self.server, external: &self.external }
+    }
+
+    /// The way back from each of `migrations`, one after the other, as `down.sql` has it.
+    pub(super) async fn downs(&self, migrations: &[Migration]) -> Result<Vec<String>, Stop> {
+        let mut before = HISTORY.to_owned();
+        let mut downs = Vec::new();
+        for (at, migration) in migrations.iter().enumerate() {
+            let after = format!("down_{at}");
+            self.server.clone_database(&before, &after).await?;
+            replay::add(migration, self.job.target(&self.server, &after)).await?;
+            downs.push(self.ground().down(migration, (&before, &after)).await?);
+            before = after;
+        }
+        Ok(downs)
+    }
+
     /// Ends the server.
     pub(super) async fn stop(self) -> Result<(), Stop> {
         Ok(self.server.stop().await?)
@@ -141,25 +226,34 @@ impl<'j> Workbench<'j> {
     }
 
     async fn diff(&self, database: &str) -> Result<Option<String>, Stop> {
+        Ok(match self.question(database, prisma::diff).await? {
+            Diff::Empty => None,
+            Diff::Script(sql) => Some(sql),
+        })
+    }
+
+    /// Asks Prisma one of its questions about a database.
+    async fn question(
+        &self,
+        database: &str,
+        ask: impl AsyncFnOnce(&Processes, &Toolchain, &DiffRequest<'_>) -> Result<Diff, prisma::Error>,
+    ) -> Result<Diff, Stop> {
         let Context { processes, settings, .. } = self.job.context;
         let stage = self.job.context.progress.stage("diff");
         stage.doing("prisma migrate diff");
         // Below the server's directory, what a killed machine leaves is swept with it.
         let work = processes.temporary_directory(self.server.socket_directory(), "prisma-")?;
-        let question = prisma::DiffRequest {
+        let question = DiffRequest {
             database_url: &self.server.prisma_url(database, self.job.role()),
             schema: &self.job.project.schema,
             work_dir: Utf8Path::from_path(work.path()).unwrap_or(self.server.socket_directory()),
             timeout: settings.step_timeout(),
             config: self.job.project.prisma_config.as_ref(),
         };
-        let diff = prisma::diff(processes, &self.prisma, &question).await?;
+        let diff = ask(processes, &self.prisma, &question).await?;
         self.prisma.notes().iter().for_each(|note| self.job.note(note));
         self.job.took_part(stage, self.prisma.tools());
-        Ok(match diff {
-            Diff::Empty => None,
-            Diff::Script(sql) => Some(sql),
-        })
+        Ok(diff)
     }
 }
 

@@ -7,10 +7,12 @@
 //! backup    what an allowed migration destroys, copied out first      -> a directory
 //! plan      the ledger against the history                            -> Plan
 //! apply     one migration after the other, recorded as Prisma does    -> Applied
+//! containment  a live catalog against what a history makes            -> what is missing
 //! ```
 
 pub mod apply;
 pub mod backup;
+pub mod containment;
 pub mod destruction;
 pub mod drift;
 pub mod error;

@@ -11,7 +11,7 @@ use super::{
     install::{Installer, Wanting},
     managed, native,
     node::Node,
-    packages, python,
+    packages, python, secret,
     toolchain::{Cli, Engine, Start, Toolchain},
     version,
 };
@@ -19,6 +19,7 @@ use crate::{config::Project, context::Environment, process::Processes};
 
 const OURS: &str = "Prisma's wasm build, installed by this tool";
 const NO_NATIVE: &str = "no native engine of this Prisma is on the disk that runs here";
+const DISCREET: &str = "Prisma 7 gives its own the server's password on the command line";
 
 /// What a search goes by. Paths are absolute.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +36,8 @@ pub struct LocateRequest<'a> {
     pub cache: &'a Utf8Path,
     /// The limit of each step that could hang.
     pub timeout: Duration,
+    /// The server of the user's that the history is replayed on, where there is one.
+    pub server_url: Option<&'a str>,
     /// What is done about a package of ours that is not installed.
     pub wanting: Wanting,
 }
@@ -80,6 +83,7 @@ impl Search<'_> {
         check(&version, &script)?;
         let node = self.node_for(&version).await?;
         let engine = match self.named_engine().await? {
+            _ if self.must_hide_url_from(version.major) => self.our_engine(version.major, DISCREET).await?,
             Some(engine) => engine,
             None => match native::find(self.processes, self.request.environment, &script).await {
                 Some(engine) => engine,
@@ -101,6 +105,7 @@ impl Search<'_> {
         let version = version::of_program(self.processes, &program, &to_ask, self.request.timeout).await?;
         check(&version, &program)?;
         let engine = match named {
+            _ if self.must_hide_url_from(version.major) => self.our_engine(version.major, DISCREET).await?,
             Some(engine) => engine,
             None => self.our_engine(version.major, "the program does not tell where its own is").await?,
         };
@@ -141,6 +146,7 @@ impl Search<'_> {
         let version = version::of_script(&script)?;
         let node = self.node_for(&version).await?;
         let engine = match self.named_engine().await? {
+            _ if self.must_hide_url_from(version.major) => self.our_engine(stand_in.major, DISCREET).await?,
             Some(engine) => engine,
             None => self.our_engine(stand_in.major, &stand_in.why).await?,
         };
@@ -153,6 +159,11 @@ impl Search<'_> {
         let node = Node::find(self.processes, self.request.environment).await?;
         node.check_for(version)?;
         Ok(node)
+    }
+
+    /// Whether an engine would be shown a password by a CLI of this major.
+    fn must_hide_url_from(self, major: u64) -> bool {
+        major >= 7 && self.request.server_url.is_some_and(secret::holds_password)
     }
 
     /// What `PRISMA_SCHEMA_ENGINE_BINARY` names.

@@ -5,16 +5,20 @@ import { createRequire } from 'node:module'
 import path from 'node:path'
 
 const [cli, file, mark] = process.argv.slice(1)
-const PLACEHOLDER = 'postgresql://placeholder:placeholder@localhost:1/placeholder'
+const PLACEHOLDER = 'postgresql://placeholder:placeholder@localhost:1/'
 const SECRET = /URL|URI|DSN|PASS|SECRET|TOKEN|CREDENTIAL|_KEY$|^PG|^DB_|DATABASE|POSTGRES/i
+const CREDENTIALS = /:\/\/[^\s/]*@/
 const MISSING = /environment variable:? ["'`]?(\w+)/i
 
 const text = readFileSync(file, 'utf8')
 const named = (pattern) => [...text.matchAll(pattern)].map((found) => found[1])
 const demanded = named(/\benv(?:<[^>]*>)?\(\s*["'`](\w+)["'`]/g)
 const asked = named(/\bprocess\.env(?:\.|\[\s*["'`])(\w+)/g)
-for (const name of [...Object.keys(process.env), ...asked].filter((name) => SECRET.test(name)).concat(demanded)) {
-  process.env[name] = PLACEHOLDER
+// Each has its own: where the database's URL comes from is seen by it.
+const placeholder = (name) => PLACEHOLDER + name
+const isSecret = (name) => SECRET.test(name) || CREDENTIALS.test(process.env[name] ?? '')
+for (const name of [...Object.keys(process.env), ...asked].filter(isSecret).concat(demanded)) {
+  process.env[name] = placeholder(name)
 }
 
 async function evaluate(load) {
@@ -23,12 +27,20 @@ async function evaluate(load) {
     if (!error) return config
     const said = String(error.error?.message ?? error._tag)
     const name = said.match(MISSING)?.[1]
-    if (!name || process.env[name] === PLACEHOLDER) throw new Error(said)
-    process.env[name] = PLACEHOLDER
+    if (!name || process.env[name] === placeholder(name)) throw new Error(said)
+    process.env[name] = placeholder(name)
   }
 }
 
 const absolute = (place) => (typeof place === 'string' ? path.resolve(path.dirname(file), place) : undefined)
+
+/** The variable that holds the database's URL, or the schema that a URL in the file names. */
+function databaseOf(url) {
+  if (typeof url !== 'string') return {}
+  if (url.startsWith(PLACEHOLDER)) return { urlVariable: /^\w*/.exec(url.slice(PLACEHOLDER.length))[0] }
+  const named = /[?&]schema=([^&#]*)/.exec(url)?.[1]
+  return { databaseSchema: named && decodeURIComponent(named) }
+}
 
 let answer
 try {
@@ -39,6 +51,7 @@ try {
     schema: absolute(config.schema),
     migrations: absolute(migrations?.path),
     initShadowDb: migrations?.initShadowDb,
+    ...databaseOf(config.datasource?.url),
     kept: { earlyAccess, experimental, tables, enums },
   }
 } catch (error) {

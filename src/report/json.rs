@@ -24,6 +24,9 @@ pub fn render(report: &Report) -> String {
     if let (None, Some(result)) = (report.migrations.first(), &report.result) {
         put("result", json!(result));
     }
+    if !report.replaced.is_empty() {
+        put("replaced", json!(report.replaced));
+    }
     put("findings", json!(report.findings));
     if !report.gates.is_empty() {
         put("gates", json!(report.gates));

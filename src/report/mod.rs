@@ -42,6 +42,8 @@ pub struct Report {
     pub outcome: Outcome,
     /// The migrations that were made, or would have been, in the order in which they are applied.
     pub migrations: Vec<Migration>,
+    /// The names of the migrations in whose place they came, or would have come.
+    pub replaced: Vec<String>,
     /// Everything that the checks found, allowed ones included.
     pub findings: Vec<Finding>,
     /// What became of each gate; empty for commands without gates.
@@ -87,6 +89,9 @@ pub struct Migration {
     pub sql: String,
     /// Lower-case hex SHA-256 of the file: Prisma's checksum.
     pub sha256: String,
+    /// What `down.sql` beside it holds, where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub down: Option<String>,
 }
 
 /// The answer of a database that is not ours.
@@ -137,6 +142,7 @@ impl Report {
             command,
             outcome,
             migrations: Vec::new(),
+            replaced: Vec::new(),
             findings: Vec::new(),
             gates: Vec::new(),
             freshness: None,

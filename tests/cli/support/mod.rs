@@ -2,6 +2,7 @@
 
 pub mod catalog;
 pub mod corpus;
+pub mod dice;
 pub mod git;
 pub mod live;
 pub mod packages;
@@ -11,3 +12,4 @@ pub mod project;
 pub mod release;
 pub mod run;
 pub mod server;
+pub mod theirs;
