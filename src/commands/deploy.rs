@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use tokio_postgres::Client;
+
 use super::{
     consent,
     job::Stop,
@@ -15,6 +17,7 @@ use crate::{
     deploy::{
         DeployError,
         apply::{self, Applied, Applier},
+        backup::{self, BackupError},
         destruction, facts,
         ledger::Ledger,
         plan::{self, Lock, Plan},
@@ -31,7 +34,7 @@ use crate::{
     outcome::Outcome,
     report::{
         self, Report,
-        deployment::{Broken, Deployment, Done},
+        deployment::{Backup, Broken, Deployment, Done},
     },
 };
 
@@ -115,6 +118,11 @@ impl Deploy<'_> {
         self.judged = preflight::look(self.context, &subject, &mut self.report).await?;
         match self.report.outcome {
             Outcome::Passed => Ok(()),
+            Outcome::Failed => {
+                let more = "; or leave preflight out with --skip-preflight, where it was asked elsewhere";
+                self.report.hint = self.report.hint.take().map(|hint| hint + more);
+                Err(Stop::Refused(Outcome::Failed))
+            }
             stopped => Err(Stop::Refused(stopped)),
         }
     }
@@ -237,8 +245,9 @@ impl Deploy<'_> {
         &mut self,
         plan: &Plan<'_>,
         sessions: Sessions,
-        _findings: &[Vec<Finding>],
+        findings: &[Vec<Finding>],
     ) -> Result<Outcome, Stop> {
+        self.check_backup(findings)?;
         let attempts = apply::attempts(&plan.pending).map_err(Error::from)?;
         let Sessions { worker, bookkeeper, .. } = sessions;
         let schema = self.target.schema.clone();
@@ -252,6 +261,7 @@ impl Deploy<'_> {
         self.conclude(plan, "");
         self.report.deployment = Some(Deployment { broken_off, pending: names, ..Deployment::default() });
         for (at, (migration, attempt)) in plan.pending.iter().zip(attempts).enumerate() {
+            self.back_up(applier.bookkeeper(), migration, &findings[at]).await?;
             let stage = self.context.progress.stage("apply");
             stage.doing(migration.name.as_str());
             let started = Instant::now();
@@ -267,6 +277,55 @@ impl Deploy<'_> {
         let line = format!("applied {}", status::count(plan.pending.len()));
         self.say(&line);
         Ok(Outcome::Applied)
+    }
+
+    /// Finds out before anything is applied whether what goes can be copied out.
+    fn check_backup(&self, findings: &[Vec<Finding>]) -> Result<(), Error> {
+        let Some(directory) = &self.args.backup else { return Ok(()) };
+        fs_err::create_dir_all(self.context.absolute(directory))?;
+        let check = |list: &Vec<Finding>| backup::knowable(list).map_err(BackupError::from);
+        Ok(findings.iter().try_for_each(check).map_err(DeployError::from)?)
+    }
+
+    /// Copies out what `migration` is about to destroy.
+    async fn back_up(
+        &mut self,
+        client: &Client,
+        migration: &Migration,
+        findings: &[Finding],
+    ) -> Result<(), Error> {
+        let is_allowed = findings.iter().any(|finding| finding.allowed.is_some());
+        let Some(directory) = self.args.backup.as_ref().filter(|_| is_allowed) else { return Ok(()) };
+        // What earlier migrations of this run have renamed or made is known only now.
+        let live = catalog::read(client).await.map_err(DeployError::Catalog)?;
+        let losses = backup::losses(findings, &live, &self.target.schema)
+            .map_err(BackupError::from)
+            .map_err(DeployError::from)?;
+        if losses.is_empty() {
+            return Ok(());
+        }
+        let stage = self.context.progress.stage("backup");
+        let stamp = Context::clock().strftime("%Y%m%dT%H%M%SZ").to_string();
+        let place = backup::Place {
+            directory: &self.context.absolute(directory),
+            database: &self.target.place,
+            stamp: &stamp,
+        };
+        let taken =
+            backup::take(client, (migration, &losses), &live, place).await.map_err(DeployError::from)?;
+        self.report.timings.push(stage.done(taken.directory.as_str()));
+        self.report.notes.push(format!(
+            "What {} destroys was copied out first. This brings it back (the URL without Prisma's own parameters):\n\n    {}\n",
+            migration.name, taken.restore
+        ));
+        if let Some(deployment) = &mut self.report.deployment {
+            deployment.backups.push(Backup {
+                migration: migration.name.clone(),
+                directory: taken.directory,
+                restore: taken.restore,
+            });
+        }
+        Ok(())
     }
 
     fn done(&mut self, migration: &Migration, took: Duration) {

@@ -455,6 +455,13 @@ impl Flight<'_> {
             );
         }
         report.findings = self.findings;
+        if report.outcome == Outcome::RefusedOutOfSync {
+            report.hint = Some(
+                "Next: for each of these a human decides what is right, the database or the migrations, and mends the \
+                 other; then look again."
+                    .into(),
+            );
+        }
         if report.outcome == Outcome::RefusedDestructive {
             report.hint = Some(format!(
                 "A human who has looked at each of these and wants them gone lets them through with\n\n    {}",

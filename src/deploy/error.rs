@@ -34,6 +34,9 @@ pub enum DeployError {
     /// Its catalog cannot be read.
     #[error(transparent)]
     Catalog(crate::catalog::CatalogError),
+    /// What is about to be destroyed cannot be copied out.
+    #[error(transparent)]
+    Backup(#[from] super::backup::BackupError),
     /// The connection broke while a migration ran.
     #[error("the connection broke while {migration} was applied: {cause}")]
     BrokenOff {
@@ -85,6 +88,10 @@ impl DeployError {
             Self::BrokenOff { .. } => {
                 "run the same again: it finds out what became of the migration, and goes on or says what has to be \
                  decided"
+            }
+            Self::Backup(_) => {
+                "nothing of that migration was applied; the role must be able to read the whole table, and the directory \
+                 must be writable"
             }
             Self::LetGo { .. } => "run the same again for what is left",
             Self::Ledger { .. } => {

@@ -4,12 +4,14 @@
 //! sessions  two sessions that are no pooler's, with their limits     -> Sessions
 //! lock      Prisma's advisory lock, and who holds it                  -> Sessions that hold it
 //! ledger    `_prisma_migrations`, written as Prisma writes it         -> Ledger
+//! backup    what an allowed migration destroys, copied out first      -> a directory
 //! plan      the ledger against the history                            -> Plan
 //! apply     one migration after the other, recorded as Prisma does    -> Applied
 //! containment  a live catalog against what a history makes            -> what is missing
 //! ```
 
 pub mod apply;
+pub mod backup;
 pub mod containment;
 pub mod destruction;
 pub mod drift;

@@ -1,5 +1,6 @@
 //! Changing real databases, beside the real Prisma CLIs.
 
+mod backup;
 mod crowds;
 mod failures;
 mod preflight;

@@ -36,7 +36,8 @@ async fn where_nothing_is_amiss_the_way_is_clear() {
         let report = preflight(&site, &database, &[]).expect(0).json();
         assert_eq!(report["outcome"], "passed", "{state:?}");
         assert_eq!(report["preflight"]["foreign"], serde_json::json!(["other.theirs"]));
-        assert_eq!(report["findings"], serde_json::json!([]), "{state:?}");
+        let findings = report["findings"].as_array().unwrap();
+        assert!(findings.iter().all(|one| one["severity"] == "info"), "{state:?}: {findings:#?}");
         // And so a deployment goes through.
         site.ask(&["deploy"], &database.url("app", "")).expect(0);
     }
