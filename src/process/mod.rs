@@ -19,7 +19,10 @@ use std::{
     io::{PipeReader, PipeWriter, Write},
     os::unix::fs::PermissionsExt,
     process::Stdio,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -47,7 +50,7 @@ const OUTPUT_LIMIT: u64 = 64 << 20;
 const GRACE: Duration = Duration::from_secs(2);
 
 /// How often the end looks for children that have ended.
-const BURIAL: Duration = Duration::from_millis(5);
+const BURIAL: Duration = Duration::from_millis(1);
 
 /// The pen and its reaper. Cheap to clone; the last clone's end is the end of all children.
 #[derive(Debug, Clone)]
@@ -68,6 +71,8 @@ struct Inner {
     announcements: Mutex<Option<PipeWriter>>,
     /// The pen's leader and the reaper.
     guards: Mutex<Vec<Child>>,
+    /// Whether there was ever anything to clean up.
+    used: AtomicBool,
 }
 
 impl Processes {
@@ -93,6 +98,7 @@ impl Processes {
             pen,
             announcements: Mutex::new(Some(announcements)),
             guards: Mutex::new(vec![leader, reaper]),
+            used: AtomicBool::new(false),
         })))
     }
 
@@ -188,6 +194,7 @@ impl Processes {
         if announcements.is_none() {
             return Err(failed(over()));
         }
+        self.0.used.store(true, Ordering::Relaxed);
         let mut command = Command::new(&invocation.program);
         command
             .args(&invocation.args)
@@ -225,6 +232,10 @@ impl Processes {
     pub async fn finish(&self) {
         drop(lock(&self.0.announcements).take());
         let mut guards = std::mem::take(&mut *lock(&self.0.guards));
+        if !self.0.used.load(Ordering::Relaxed) {
+            // The reaper would only look around; without it the leader goes, too.
+            guards.iter_mut().skip(1).for_each(|reaper| drop(reaper.start_kill()));
+        }
         let gone = async {
             for guard in &mut guards {
                 let _ = guard.wait().await;
@@ -245,7 +256,10 @@ impl Processes {
             return Err(std::io::Error::other("the path is not absolute or holds a line break"));
         }
         match lock(&self.0.announcements).as_mut() {
-            Some(pipe) => pipe.write_all(&[path, b"\n"].concat()),
+            Some(pipe) => {
+                self.0.used.store(true, Ordering::Relaxed);
+                pipe.write_all(&[path, b"\n"].concat())
+            }
             None => Err(over()),
         }
     }
