@@ -272,3 +272,44 @@ fn remove(path: &Utf8Path) -> std::io::Result<()> {
 fn now() -> SystemTime {
     Context::clock().into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::Fingerprint;
+
+    fn key(name: &str) -> Key {
+        Fingerprint::new(name).key()
+    }
+
+    fn age(shelf: &Shelf, name: &str, seconds: u64) {
+        let file = File::options().write(true).open(shelf.path(&key(name))).unwrap();
+        file.set_modified(now() - Duration::from_secs(seconds)).unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_nobody_used_for_the_longest_time_goes_first() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = Utf8Path::from_path(directory.path()).unwrap().join("deep/shelf");
+        let shelf = Shelf::new(path, Limit { entries: 3, bytes: 10_000 });
+        let processes = Processes::new();
+        let put = |name: &str, size: usize| shelf.put(&processes, &key(name), &vec![7; size]).unwrap();
+        let there = |names: &[&str]| -> Vec<bool> {
+            names.iter().map(|name| shelf.path(&key(name)).exists()).collect()
+        };
+        for (at, name) in ["a", "b", "c"].into_iter().enumerate() {
+            put(name, 100);
+            age(&shelf, name, 1_000 - at as u64);
+        }
+        assert_eq!(shelf.get(&key("a")), Some(vec![7; 100]));
+        put("d", 100);
+        assert_eq!(there(&["a", "b", "c", "d"]), [true, false, true, true], "a was used, b was not");
+        put("e", 9_500);
+        assert_eq!(shelf.entries().len(), 1, "it leaves room for no other one");
+        assert_eq!(shelf.get(&key("e")), Some(vec![7; 9_500]));
+        assert_eq!(shelf.get(&key("d")), None);
+        assert_eq!(shelf.trim(0).unwrap(), 9_500 + head_length() as u64);
+        assert!(shelf.names().is_empty());
+        processes.finish().await;
+    }
+}

@@ -38,15 +38,24 @@ pub enum Needed {
 /// # Errors
 /// Where the system grants no thread to work in.
 pub fn of(script: &str) -> std::io::Result<Vec<Need>> {
+    Ok(of_all(std::iter::once(script))?.pop().unwrap_or_default())
+}
+
+/// What each of `scripts` needs, all of them read by one thread.
+///
+/// # Errors
+/// Where the system grants no thread to work in.
+pub fn of_all<'a>(scripts: impl Iterator<Item = &'a str> + Send) -> std::io::Result<Vec<Vec<Need>>> {
+    sql::with_stack(|| scripts.map(of_script).collect())
+}
+
+fn of_script(script: &str) -> Vec<Need> {
     let lower = script.to_ascii_lowercase();
-    if !TELLING.iter().chain(&ROLES).any(|word| lower.contains(word)) {
-        return Ok(Vec::new());
-    }
-    sql::with_stack(|| {
-        let mut needs = Vec::new();
+    let mut needs = Vec::new();
+    if TELLING.iter().chain(&ROLES).any(|word| lower.contains(word)) {
         sql::for_each_statement(script, &mut |steps| needs.extend(of_statement(script, &steps)));
-        needs
-    })
+    }
+    needs
 }
 
 fn of_statement(script: &str, steps: &[Step]) -> Vec<Need> {

@@ -14,8 +14,9 @@ use crate::{
 pub fn of(history: &History) -> std::io::Result<(Vec<Wish>, Vec<Wish>)> {
     let (mut extensions, mut roles) = (Vec::<Wish>::new(), Vec::<Wish>::new());
     let mut own = Vec::new();
-    for migration in &history.migrations {
-        for need in needs::of(&migration.sql)? {
+    let scripts = history.migrations.iter().map(|migration| migration.sql.as_str());
+    for (migration, needs) in history.migrations.iter().zip(needs::of_all(scripts)?) {
+        for need in needs {
             let wishes = match need.what {
                 Needed::Extension => &mut extensions,
                 Needed::Role => &mut roles,

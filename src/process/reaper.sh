@@ -76,7 +76,7 @@ if [ "$tries" -ge 200 ]; then kill -KILL "-$pen"; fi
 
 for dir do
   tries=0
-  while rm -rf -- "$dir"; [ -e "$dir" ] && [ "$tries" -lt 200 ]; do
+  while [ -e "$dir" ] && rm -rf -- "$dir"; [ -e "$dir" ] && [ "$tries" -lt 200 ]; do
     tries=$((tries + 1))
     pause
   done

@@ -1,6 +1,6 @@
 //! The temporary database at work, with Prisma beside it.
 
-use std::{cell::RefCell, collections::BTreeMap};
+use std::{cell::RefCell, collections::BTreeMap, time::Duration};
 
 use camino::Utf8Path;
 
@@ -28,6 +28,9 @@ use crate::{
 /// The clone that Prisma is asked about where something has to be different there.
 const SHAPED: &str = "shaped";
 
+/// A limit that is none: how long a history takes, nobody knows.
+const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
 /// A server with the history in it, and Prisma, which is starting meanwhile.
 pub(super) struct Live {
     pub(super) replayed: Replayed,
@@ -42,6 +45,7 @@ pub(super) struct Live {
 struct Early {
     door: Door,
     asked: Asked,
+    limit: Duration,
     _work: tempfile::TempDir,
 }
 
@@ -159,7 +163,7 @@ impl Live {
         let diff = match early {
             Some(early) => match early.answer(self.server(), database).await {
                 Ok(diff) => Ok(diff),
-                Err(error @ prisma::Error::Schema { .. }) => Err(error),
+                Err(error @ (prisma::Error::Schema { .. } | prisma::Error::Timeout { .. })) => Err(error),
                 // Asked in the ordinary way, it says what is wrong, if that is not the way it was asked.
                 Err(_) => self.ask_now(job, inputs, (database, Sides::DatabaseToSchema)).await,
             },
@@ -180,7 +184,8 @@ impl Live {
     ) -> Result<Diff, prisma::Error> {
         let url = self.server().prisma_url(database, Role::from(inputs.replay_as));
         // Below the server's directory, what a killed machine leaves is swept with it.
-        let (asked, _work) = ask((job, inputs), sides, (&url, self.server().socket_directory()))?;
+        let limit = job.context.settings.step_timeout();
+        let (asked, _work) = ask((job, inputs), sides, (&url, self.server().socket_directory()), limit)?;
         asked.answer().await
     }
 }
@@ -193,13 +198,17 @@ impl Early {
         }
         let door = Door::closed(job.context).await?;
         let url = door.prisma_url(Role::from(inputs.replay_as), inputs.wanted.schema());
-        let (asked, work) = ask((job, inputs), Sides::DatabaseToSchema, (&url, door.directory()))?;
-        Ok(Some(Self { door, asked, _work: work }))
+        let about = (&*url, door.directory());
+        let (asked, work) = ask((job, inputs), Sides::DatabaseToSchema, about, AS_LONG_AS_IT_TAKES)?;
+        let limit = job.context.settings.step_timeout();
+        Ok(Some(Self { door, asked, limit, _work: work }))
     }
 
+    /// The time that Prisma has counts from here: before, it may have had nobody to talk to.
     async fn answer(self, server: &Server, database: &str) -> Result<Diff, prisma::Error> {
         self.door.open(server, database);
-        self.asked.answer().await
+        let late = prisma::Error::Timeout { what: "prisma migrate diff".into(), after: self.limit };
+        tokio::time::timeout(self.limit, self.asked.answer()).await.unwrap_or(Err(late))
     }
 }
 
@@ -208,6 +217,7 @@ fn ask(
     (job, inputs): (&Job<'_>, &Inputs<'_>),
     sides: Sides,
     (database_url, directory): (&str, &Utf8Path),
+    timeout: Duration,
 ) -> Result<(Asked, tempfile::TempDir), prisma::Error> {
     let processes = &job.context.processes;
     let work = processes.temporary_directory(directory, "prisma-")?;
@@ -215,7 +225,7 @@ fn ask(
         database_url,
         schema: &job.project.schema,
         work_dir: Utf8Path::from_path(work.path()).unwrap_or(directory),
-        timeout: job.context.settings.step_timeout(),
+        timeout,
         config: inputs.config,
     };
     let asked = prisma::ask(processes, &inputs.prisma, &question, (inputs.schema.clone(), sides))?;

@@ -96,8 +96,7 @@ fn every_kind_of_input_is_a_part_of_the_question() {
     let begin = same(&cache, &project, &args).1;
 
     let append = |more: &str| project.write(&first, &format!("{sql}\n{more}\n"));
-    let configure =
-        |toml: &str| project.write("run-migration.toml", &format!("layout = \"litellm\"\n{toml}"));
+    let configure = |toml: &str| project.write("run-migration.toml", toml);
     let set_up = |text: &str| {
         project.write("setup.sql", text);
         configure("[external]\nsetup = \"setup.sql\"\n");
