@@ -270,13 +270,30 @@ impl Deploy<'_> {
                     stage.done(&format!("{}/{} {}", at + 1, plan.pending.len(), migration.name));
                     self.done(migration, started.elapsed());
                 }
-                Applied::Failed(failure) => return Ok(self.failed(&failure, Kept::Failed)),
-                Applied::RolledBack(failure) => return Ok(self.failed(&failure, Kept::RolledBack)),
+                Applied::Failed(failure) => {
+                    self.look_again(applier.bookkeeper()).await?;
+                    return Ok(self.failed(&failure, Kept::Failed));
+                }
+                Applied::RolledBack(failure) => {
+                    self.look_again(applier.bookkeeper()).await?;
+                    return Ok(self.failed(&failure, Kept::RolledBack));
+                }
             }
         }
+        self.look_again(applier.bookkeeper()).await?;
         let line = format!("applied {}", status::count(plan.pending.len()));
         self.say(&line);
         Ok(Outcome::Applied)
+    }
+
+    /// What the ledger says after it all.
+    async fn look_again(&mut self, bookkeeper: &Client) -> Result<(), Error> {
+        let ledger = plan::read_ledger(bookkeeper, &self.target.schema).await?;
+        let state = plan::plan(ledger, self.history, Lock::Ours).state;
+        if let Some(database) = &mut self.report.database {
+            database.state = Some(state);
+        }
+        Ok(())
     }
 
     /// Finds out before anything is applied whether what goes can be copied out.

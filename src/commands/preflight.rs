@@ -195,7 +195,7 @@ impl Flight<'_> {
             "whether the pending migrations run after those that are applied, and on what the database has",
             "which privileges they need, and what they lock, rewrite or destroy beyond what their text tells",
         ] {
-            self.said.missing_proofs.push(format!("{what}: there is no temporary PostgreSQL ({because})"));
+            self.said.missing_proofs.push(format!("{what} ({because})"));
         }
     }
 
