@@ -5,7 +5,8 @@
 //! CONCURRENTLY`, row and migration are as far apart as with Prisma, and a human has to look if it breaks off.
 
 use jiff::Timestamp;
-use tokio_postgres::{Client, error::SqlState};
+use postgres_protocol::escape::escape_literal;
+use tokio_postgres::{Client, SimpleQueryMessage, error::SqlState};
 
 use super::{
     DeployError,
@@ -102,9 +103,14 @@ impl<'a> Applier<'a> {
                 &with_end
             }
         };
+        let limit = self.without_lock_timeout(migration).await;
         let outcome = self.session.run_to_its_end(migration, text).await;
         if matches!(outcome, Err(Broken::OpenTransaction)) {
             self.session.roll_back().await;
+        }
+        if let Some(limit) = limit {
+            // Where the session is gone, the outcome says so.
+            let _ = self.session.client().simple_query(&limit).await;
         }
         match outcome {
             Ok(()) if attempt == Attempt::Apart => {
@@ -115,6 +121,22 @@ impl<'a> Applier<'a> {
         }
         self.still_locked(migration).await?;
         Ok(Applied::Done)
+    }
+
+    /// What is done `CONCURRENTLY` waits for every older transaction and holds nobody up meanwhile: broken off, it
+    /// would leave an index that is of no use. Gives the statement that sets the limit again.
+    async fn without_lock_timeout(&self, migration: &Migration) -> Option<String> {
+        if !migration.sql.to_ascii_lowercase().contains("concurrently") {
+            return None;
+        }
+        let client = self.session.client();
+        let messages = client.simple_query("SHOW lock_timeout").await.ok()?;
+        let limit = messages.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0).map(escape_literal),
+            _ => None,
+        })?;
+        client.simple_query("SET lock_timeout = 0").await.ok()?;
+        Some(format!("SET lock_timeout = {limit}"))
     }
 
     /// Records why a migration is not there.

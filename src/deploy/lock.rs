@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio_postgres::{Client, Error};
+use tokio_postgres::{Client, Error, SimpleQueryMessage};
 
 use super::{DeployError, sessions::Sessions};
 use crate::live::{connect::understand, ledger::ADVISORY_LOCK};
@@ -57,14 +57,21 @@ impl fmt::Display for Holder {
 /// # Errors
 /// Where the server does not answer.
 pub async fn holder(client: &Client) -> Result<Option<Holder>, Error> {
-    let question = format!("{HOLDER} {ADVISORY_LOCK}");
-    let row = client.query_opt(&question, &[]).await?;
-    Ok(row.map(|row| Holder {
-        pid: row.get(0),
-        application: row.get(1),
-        role: row.get(2),
-        client: row.get(3),
-        since: row.get(4),
+    // Nothing is prepared: a pooler may stand between.
+    let messages = client.simple_query(&format!("{HOLDER} {ADVISORY_LOCK}")).await?;
+    let row = messages.into_iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    });
+    Ok(row.map(|row| {
+        let text = |column| row.try_get(column).ok().flatten().map(ToOwned::to_owned);
+        Holder {
+            pid: text(0).and_then(|pid| pid.parse().ok()).unwrap_or_default(),
+            application: text(1),
+            role: text(2),
+            client: text(3),
+            since: text(4),
+        }
     }))
 }
 

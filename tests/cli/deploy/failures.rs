@@ -11,7 +11,10 @@ use crate::{
         fixture::{MIGRATIONS, Site, State, UNKNOWN, in_state},
         prisma::Prisma,
     },
-    support::{live::server, run::tool},
+    support::{
+        live::server,
+        run::{Ended, tool},
+    },
 };
 
 const BAD: (&str, &str) = ("20260103500000_bad", "CREATE TABLE \"Loan\" (\"id\" TEXT);\n");
@@ -162,4 +165,55 @@ async fn what_is_no_transaction_and_breaks_off_is_a_humans_to_decide() {
     child.kill().unwrap();
     child.wait().unwrap();
     deploy(&site, &database, &[]).expect(4).says(&["find out what the failed migration left behind"]);
+}
+
+/// A connection that breaks says nothing about the migration; the ledger does.
+#[tokio::test]
+async fn a_connection_that_breaks_is_no_failed_migration() {
+    let site = Site::new();
+    let slow = "CREATE TABLE slow (id int); SELECT pg_sleep(CASE WHEN current_setting('application_name') = 'first' THEN 60 ELSE 0 END);\n";
+    site.add(UNKNOWN.0, slow);
+    let database = in_state(State::Equal, "public").await;
+    let mut command = tool(site.path().as_std_path(), &["deploy", "--skip-preflight"]);
+    command.env("DATABASE_URL", database.url("app", "application_name=first"));
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let started = Instant::now();
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'first' \
+               AND datname = current_database() AND wait_event = 'PgSleep'";
+    while database.client.query_opt(end, &[]).await.unwrap().is_none() {
+        assert!(started.elapsed() < Duration::from_secs(30));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let ended = Ended::from(child.wait_with_output().unwrap()).expect(1);
+    ended.says(&["the connection broke while 20260104000000_fines was applied", "run the same again"]);
+    let row = database.ledger("public").await[3].clone();
+    assert!(row.ends_with(" none 0 false false"), "{row}");
+    let report = deploy(&site, &database, &["--format", "json"]).expect(0).json();
+    assert_eq!(report["deployment"]["broken_off"][0], UNKNOWN.0);
+    assert_eq!(report["database"]["standing"], "up_to_date");
+    assert!(database.ledger("public").await[3].ends_with(" none 0 false true"));
+}
+
+/// What is built CONCURRENTLY waits for older transactions, however long, and not for the limit of a lock.
+#[tokio::test]
+async fn what_holds_nobody_up_may_wait() {
+    let site = Site::new();
+    site.add(UNKNOWN.0, "CREATE INDEX CONCURRENTLY \"Loan_due_idx\" ON \"Loan\"(\"due\");\n");
+    let database = in_state(State::Equal, "public").await;
+    let other = database.session("app").await;
+    other.batch_execute("BEGIN; INSERT INTO \"Loan\" VALUES ('1')").await.unwrap();
+    let mut command =
+        tool(site.path().as_std_path(), &["deploy", "--skip-preflight", "--lock-timeout", "0.2"]);
+    command.env("DATABASE_URL", database.url("app", "")).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let started = Instant::now();
+    let waits = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'CREATE INDEX CONC%' \
+                 AND wait_event_type = 'Lock'";
+    while database.client.query_opt(waits, &[]).await.unwrap().is_none() {
+        assert!(started.elapsed() < Duration::from_secs(30));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    other.batch_execute("COMMIT").await.unwrap();
+    Ended::from(child.wait_with_output().unwrap()).expect(0);
 }

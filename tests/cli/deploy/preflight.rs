@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::{
     live::fixture::{MIGRATIONS, Site, State, UNKNOWN, in_state},
     support::{
-        live::{Database, server},
+        live::{Bouncer, Database, server},
         run::{Ended, tool},
     },
 };
@@ -188,4 +188,15 @@ async fn another_schema_is_looked_at_where_prisma_works() {
     let report = site.ask(&["preflight", "--format", "json"], &url).expect(4).json();
     assert_eq!(found(&report, "would_fail"), [UNKNOWN.0]);
     assert_eq!(found(&report, "drift")[0], "other.Fine", "{report:#}");
+}
+
+#[tokio::test]
+async fn a_pooler_is_no_hindrance_to_looking() {
+    let site = Site::new();
+    let database = in_state(State::Behind, "other").await;
+    let bouncer = Bouncer::start(server()).await;
+    let url = database.url_at("127.0.0.1", bouncer.port, "app", "schema=other&pgbouncer=true");
+    for _ in 0..2 {
+        site.ask(&["preflight"], &url).expect(0);
+    }
 }

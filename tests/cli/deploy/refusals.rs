@@ -16,6 +16,7 @@ async fn what_destroys_something_needs_a_human_even_without_preflight() {
     let site = Site::new();
     site.add(DROPS.0, DROPS.1);
     let database = in_state(State::Equal, "public").await;
+    database.execute("INSERT INTO \"Loan\" VALUES ('1', '2026-01-01')").await;
     let before = (database.dump(), database.ledger("public").await);
     let refused = deploy(&site, &database, &[]).expect(2);
     refused.says(&[

@@ -1,0 +1,159 @@
+//! `deploy`: applies the pending migrations to a database as Prisma does, under its lock and in its ledger.
+
+mod refuse;
+mod work;
+
+use super::{
+    consent,
+    job::Stop,
+    preflight::{self, Judged, Subject},
+    status, subject,
+};
+use crate::{
+    cli::deploy::DeployArgs,
+    context::Context,
+    deploy::{
+        plan::{self, Lock, Plan},
+        sessions::{Limits, Sessions},
+    },
+    error::Error,
+    guard::consent::Consents,
+    history::History,
+    live::url::Target,
+    outcome::Outcome,
+    report::{self, Report},
+};
+
+/// Applies what is pending.
+///
+/// # Errors
+/// Where the database or the history cannot be read. What happens later is in the report.
+pub(super) async fn run(context: &Context, args: &DeployArgs) -> Result<Report, Error> {
+    let mut report = Report::new("deploy", Outcome::NoChanges);
+    let consents = consent::for_a_database(&context.environment, &args.consent)?;
+    let target = subject::direct_target(context, args.database.database_url.as_ref(), &mut report)?;
+    let history = subject::expected(context, args.database.migrations.as_deref()).await?;
+    let mut deploy =
+        Deploy { context, args, target, history: &history, consents, judged: Judged::new(), report };
+    let end = deploy.story().await;
+    let mut report = deploy.report;
+    match end {
+        Ok(outcome) | Err(Stop::Refused(outcome)) => report.outcome = outcome,
+        Err(Stop::Failed(error)) => report.fail(&error),
+    }
+    Ok(report)
+}
+
+struct Deploy<'a> {
+    context: &'a Context,
+    args: &'a DeployArgs,
+    target: Target,
+    history: &'a History,
+    consents: Consents,
+    /// What preflight found, where it was asked.
+    judged: Judged,
+    report: Report,
+}
+
+impl Deploy<'_> {
+    async fn story(&mut self) -> Result<Outcome, Stop> {
+        let sessions = self.connect().await?;
+        if !self.args.skip_preflight {
+            self.preflight(&sessions).await?;
+        }
+        if !self.args.dry_run {
+            self.lock(&sessions).await?;
+        }
+        let ledger = plan::read_ledger(&sessions.bookkeeper, &self.target.schema).await?;
+        let lock = if self.args.dry_run { Lock::NotOurs } else { Lock::Ours };
+        let plan = plan::plan(ledger, self.history, lock);
+        self.refuse_what_is_undecided(&plan)?;
+        if plan.pending.is_empty() {
+            let line = format!("up to date: {}", status::count(plan.state.applied.len()));
+            self.conclude(&plan, &format!("{line} applied"));
+            return Ok(Outcome::NoChanges);
+        }
+        let findings = self.guard(&plan, &sessions).await?;
+        if self.args.dry_run {
+            return Ok(self.would_apply(&plan));
+        }
+        self.apply(&plan, sessions, &findings).await
+    }
+
+    async fn connect(&mut self) -> Result<Sessions, Error> {
+        let stage = self.context.progress.stage("database");
+        let answer = self.context.settings.step_timeout();
+        let limits = Limits { answer, lock: self.args.lock_timeout, statement: self.args.statement_timeout };
+        let sessions = Sessions::open(&self.target, limits).await?;
+        self.report
+            .timings
+            .push(stage.done(&format!("{}, schema {}", self.target.place, self.target.schema)));
+        Ok(sessions)
+    }
+
+    /// Looks before it leaps, where there is somewhere to leap to.
+    async fn preflight(&mut self, sessions: &Sessions) -> Result<(), Stop> {
+        let ledger = plan::read_ledger(&sessions.bookkeeper, &self.target.schema).await?;
+        if plan::plan(ledger, self.history, Lock::NotOurs).pending.is_empty() {
+            return Ok(());
+        }
+        let subject = Subject { target: &self.target, history: self.history, consents: &self.consents };
+        self.judged = preflight::look(self.context, &subject, &mut self.report).await?;
+        match self.report.outcome {
+            Outcome::Passed => Ok(()),
+            Outcome::Failed => {
+                let more = "; or leave preflight out with --skip-preflight, where it was asked elsewhere";
+                self.report.hint = self.report.hint.take().map(|hint| hint + more);
+                Err(Stop::Refused(Outcome::Failed))
+            }
+            stopped => Err(Stop::Refused(stopped)),
+        }
+    }
+
+    async fn lock(&mut self, sessions: &Sessions) -> Result<(), Error> {
+        let stage = self.context.progress.stage("lock");
+        let mut waited = false;
+        let tell = |holder: &_| {
+            waited = true;
+            self.context.progress.say("lock", &format!("waiting: {holder} holds Prisma's advisory lock"));
+        };
+        sessions.lock(self.args.lock_timeout, tell).await?;
+        let done = if waited { "held, after another deployment" } else { "held" };
+        self.report.timings.push(stage.done(done));
+        Ok(())
+    }
+
+    fn would_apply(&mut self, plan: &Plan<'_>) -> Outcome {
+        let line = format!("would apply {}", status::count(plan.pending.len()));
+        self.conclude(plan, &line);
+        let names = plan.pending.iter().map(|migration| format!("    {}\n", migration.name));
+        self.report.result = Some(format!("{line}\n{}", names.collect::<String>()));
+        Outcome::WouldApply
+    }
+
+    /// What stands at the end, in one line.
+    fn say(&mut self, line: &str) {
+        self.report.result = Some(format!("{line}\n"));
+        if let Some(database) = &mut self.report.database {
+            line.clone_into(&mut database.line);
+        }
+    }
+
+    /// What was found out about the database.
+    fn conclude(&mut self, plan: &Plan<'_>, line: &str) {
+        let place = format!("{}, schema {}", self.target.place, self.target.schema);
+        let shown = if self.context.settings.verbose { usize::MAX } else { status::SHOWN };
+        self.report.result = Some(format!("{line}\n{}", status::details(&place, &plan.state, shown)));
+        self.report.database = Some(report::Database {
+            place: self.target.place.clone(),
+            schema: self.target.schema.clone(),
+            line: line.to_owned(),
+            state: Some(plan.state.clone()),
+            ..report::Database::default()
+        });
+    }
+}
+
+fn quoted(name: &str) -> String {
+    crate::guard::consent::shell_quote(name)
+}

@@ -1,0 +1,183 @@
+//! `preflight`: what a deployment would meet. It only reads.
+
+mod proofs;
+mod verdict;
+
+use std::collections::BTreeMap;
+
+use super::{consent, job, status, subject};
+use crate::{
+    catalog::{self, Catalog},
+    cli::deploy::PreflightArgs,
+    context::Context,
+    deploy::{
+        DeployError, destruction,
+        facts::{self, Rights, Size},
+        lock,
+        plan::{self, Lock, Plan},
+    },
+    error::Error,
+    finding::{Finding, Severity},
+    guard::{consent::Consents, name::Name},
+    history::{History, Migration},
+    live::{connect::Database, state::Standing, url::Target},
+    outcome::Outcome,
+    report::{Report, preflight::Preflight},
+};
+use proofs::Proved;
+
+/// Looks, and says what a deployment would meet.
+///
+/// # Errors
+/// Where the database or the history cannot be read.
+pub(super) async fn run(context: &Context, args: &PreflightArgs) -> Result<Report, Error> {
+    let mut report = Report::new("preflight", Outcome::Passed);
+    let consents = consent::for_a_database(&context.environment, &args.consent)?;
+    let target = subject::direct_target(context, args.database.database_url.as_ref(), &mut report)?;
+    let history = subject::expected(context, args.database.migrations.as_deref()).await?;
+    look(context, &Subject { target: &target, history: &history, consents: &consents }, &mut report).await?;
+    Ok(report)
+}
+
+/// What is looked at.
+pub(super) struct Subject<'a> {
+    pub(super) target: &'a Target,
+    pub(super) history: &'a History,
+    pub(super) consents: &'a Consents,
+}
+
+/// What the guard found in each pending migration, by name, with the consent that was given.
+pub(super) type Judged = BTreeMap<String, Vec<Finding>>;
+
+/// What the live database tells.
+struct Live {
+    catalog: Catalog,
+    sizes: BTreeMap<Name, Size>,
+    rights: Rights,
+    holder: Option<lock::Holder>,
+}
+
+/// Fills in `report` with what a deployment would meet, its outcome included.
+///
+/// # Errors
+/// Where the database cannot be read.
+pub(super) async fn look(
+    context: &Context,
+    subject: &Subject<'_>,
+    report: &mut Report,
+) -> Result<Judged, Error> {
+    let stage = context.progress.stage("database");
+    let database = Database::connect(subject.target, context.settings.step_timeout()).await?;
+    let ledger = plan::read_ledger(database.client(), &subject.target.schema).await?;
+    let plan = plan::plan(ledger, subject.history, Lock::NotOurs);
+    let live = Live::read(context, &database).await?;
+    report.timings.push(stage.done(&format!("{}, schema {}", subject.target.place, subject.target.schema)));
+    let mut flight =
+        Flight { context, subject, plan, live, said: Preflight::default(), findings: Vec::new() };
+    flight.ledger();
+    let proved = flight.prove(report).await;
+    let judged = flight.guard(&database, proved.as_ref(), report).await?;
+    database.close().await;
+    flight.conclude(report);
+    Ok(judged)
+}
+
+impl Live {
+    async fn read(context: &Context, database: &Database) -> Result<Self, Error> {
+        let limit = context.settings.step_timeout();
+        let catalog = catalog::read(database.client()).await.map_err(DeployError::Catalog)?;
+        let answers = database.ask(&format!("{}{}", facts::SIZES, facts::RIGHTS), limit).await?;
+        let rows = |at: usize| answers.get(at).map(Vec::as_slice).unwrap_or_default();
+        let holder = lock::holder(database.client())
+            .await
+            .map_err(|source| DeployError::Ledger { what: "read", source })?;
+        Ok(Self { catalog, sizes: facts::sizes(rows(0)), rights: facts::rights(rows(1)), holder })
+    }
+}
+
+struct Flight<'a> {
+    context: &'a Context,
+    subject: &'a Subject<'a>,
+    plan: Plan<'a>,
+    live: Live,
+    said: Preflight,
+    findings: Vec<Finding>,
+}
+
+impl Flight<'_> {
+    /// What the ledger alone forbids.
+    fn ledger(&mut self) {
+        let state = &self.plan.state;
+        for failed in &state.failed {
+            self.findings.push(Finding {
+                why: "it failed, and nobody has decided yet what becomes of it: nothing more is applied (Prisma's P3009)"
+                    .into(),
+                safer: "find out what it left behind; then `run-migration resolve NAME --rolled-back` where nothing of it \
+                        is there, `--applied` where all of it is"
+                    .into(),
+                statement: failed.error.clone().unwrap_or_default(),
+                ..Finding::new("failed_migration", Severity::Refuse, failed.name.clone())
+            });
+        }
+        if state.standing == Standing::NotManaged && !state.pending.is_empty() {
+            self.findings.push(Finding {
+                why: "there are tables, but no ledger: what of the history they are nobody has recorded (Prisma's P3005)"
+                    .into(),
+                safer: "`run-migration baseline` finds out and records it".into(),
+                ..Finding::new("not_managed", Severity::Refuse, self.subject.target.schema.clone())
+            });
+        }
+        self.said.lock_held_by = self.live.holder.as_ref().map(ToString::to_string);
+    }
+
+    /// The part of the history that the database has.
+    fn applied(&self) -> History {
+        let is_applied = |one: &&Migration| self.plan.state.applied.contains(&one.name);
+        let History { directory, migrations } = self.subject.history;
+        History {
+            directory: directory.clone(),
+            migrations: migrations.iter().filter(is_applied).cloned().collect(),
+        }
+    }
+
+    /// The guard's findings, with the sizes of what they are about.
+    async fn guard(
+        &mut self,
+        database: &Database,
+        proved: Option<&Proved>,
+        report: &mut Report,
+    ) -> Result<Judged, Error> {
+        let applied = self.applied();
+        let schema = self.subject.target.schema.as_str();
+        let live = &self.live.catalog;
+        let question = destruction::Question {
+            applied: applied.migrations.iter().collect(),
+            pending: &self.plan.pending,
+            proofs: proved.map(|proved| proved.proofs.as_slice()).unwrap_or_default(),
+            live,
+            schema,
+            directory: self.context.as_typed(&self.subject.history.directory),
+        };
+        let mut findings = destruction::findings(&question)?;
+        let tables = destruction::tables_in_question(&findings, live, schema);
+        let empty = facts::without_rows(database.client(), &tables).await;
+        destruction::settle(&mut findings, &empty, (live, schema));
+        for unused in consent::apply_lenient(&mut findings, self.subject.consents) {
+            report.notes.push(format!("--allow {unused} allows nothing here"));
+        }
+        let after = proved.map(|proved| &proved.effect.after);
+        let mut sizes = BTreeMap::new();
+        for finding in findings.iter_mut().flatten().filter(|finding| finding.severity > Severity::Info) {
+            let table = destruction::table_of(&finding.object, live, schema)
+                .or_else(|| destruction::table_of(&finding.object, after?, schema));
+            if let Some(size) = table.and_then(|table| self.live.sizes.get(&table)) {
+                finding.proof.push(size.words());
+                sizes.insert(size.table.clone(), size.clone());
+            }
+        }
+        self.said.sizes = sizes.into_values().collect();
+        self.findings.extend(findings.iter().flatten().cloned());
+        let names = self.plan.pending.iter().map(|migration| migration.name.clone());
+        Ok(names.zip(findings).collect())
+    }
+}
