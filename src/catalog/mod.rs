@@ -36,6 +36,9 @@ use crate::guard::name::Name;
 /// two databases, such as object identifiers.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Catalog {
+    /// The schema of names without one, where it is not `public`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<String>,
     /// Schemas, with the privileges on them.
     pub schemas: BTreeMap<String, Schema>,
     /// Extensions, with their versions.

@@ -2,8 +2,10 @@
 //! all of them go out as one simple query: one round trip, and no prepared statement that a pooler between
 //! could lose.
 
-/// Before the questions: one snapshot for all of them, and a search path, which decides what PostgreSQL leaves out.
+/// Before the questions: one snapshot for all of them, the schema that the session works in, and a search path, which
+/// decides what PostgreSQL leaves out.
 pub(super) const BEGIN: &str = "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;
+SELECT row_to_json(answer) FROM (SELECT current_schema() AS schema) answer;
 SET LOCAL search_path = ";
 
 /// After the questions.

@@ -10,8 +10,8 @@ use super::{
     build::{Builder, schema, sorted_routines, user_type},
     query,
     rows::{
-        AttachedRow, ColumnRow, ConstraintRow, ExtensionRow, IndexRow, OtherRow, RelationRow, RoutineRow,
-        SchemaRow, TypeRow,
+        AttachedRow, ColumnRow, ConstraintRow, ExtensionRow, HomeRow, IndexRow, OtherRow, RelationRow,
+        RoutineRow, SchemaRow, TypeRow,
     },
 };
 
@@ -76,6 +76,7 @@ pub async fn read_from(client: &Client, schema: &str) -> Result<Catalog, Catalog
 }
 
 struct Answers {
+    home: Vec<HomeRow>,
     schemas: Vec<SchemaRow>,
     extensions: Vec<ExtensionRow>,
     relations: Vec<RelationRow>,
@@ -106,6 +107,7 @@ impl Answers {
         }
         let mut answers = answers.into_iter();
         Ok(Self {
+            home: parsed(answers.next())?,
             schemas: parsed(answers.next())?,
             extensions: parsed(answers.next())?,
             relations: parsed(answers.next())?,
@@ -138,7 +140,9 @@ impl Answers {
         for row in self.attached {
             builder.attached(row);
         }
+        let home = self.home.into_iter().find_map(|row| row.schema);
         Ok(Catalog {
+            home: home.filter(|schema| schema != "public"),
             schemas: self.schemas.into_iter().map(schema).collect(),
             extensions: self.extensions.into_iter().map(|row| (row.name, row.version)).collect(),
             sequences: builder.sequences(),

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use camino::Utf8Path;
 
 use crate::{
-    cli::check::BaseArgs,
+    cli::{check::BaseArgs, live::Secret},
     config::Project,
     context::Context,
     error::Error,
@@ -140,26 +140,31 @@ impl<'a> Job<'a> {
     }
 
     /// What the project and its history want of a server.
-    fn wanted(&self, history: &History) -> Result<Wanted, Error> {
-        let (extensions, roles) = history::needs::of(history)?;
-        let Project { database_schema, schema, postgres_major, .. } = self.project;
-        let schema = database_schema.clone().or_else(|| {
-            let (named, place) = prisma::database_schema(schema, &self.context.environment)?;
-            self.note(&format!("The history is replayed in the schema {named}, which {place} names"));
-            Some(named)
+    pub(super) fn wanted(&self, history: &History) -> Result<Wanted, Error> {
+        let (mut extensions, roles) = history::needs::of(history)?;
+        let of_schema = prisma::extensions(&self.project.schema);
+        for wish in of_schema {
+            if !extensions.iter().any(|known| known.name == wish.name) {
+                extensions.push(wish);
+            }
+        }
+        let schema = database_schema(self.context, self.project).map(|(schema, place)| {
+            if let Some(place) = place {
+                self.note(&format!("The history is replayed in the schema {schema}, which {place} names"));
+            }
+            schema
         });
-        Ok(Wanted { major: *postgres_major, extensions, roles, schema })
+        Ok(Wanted { major: self.project.postgres_major, extensions, roles, schema })
     }
 
     /// The majors of Prisma do not all apply migrations in the same order.
-    pub(super) fn warn_of_the_order(&self, history: &History) {
+    pub(super) fn remark_on_the_order(&self, history: &History) -> Option<String> {
         let names = history.migrations.iter().map(|migration| migration.name.as_str());
-        if let Some((one, other)) = differing_pair(names) {
-            self.note(&format!(
-                "Prisma 5 applies {one} before {other}; Prisma 6 and 7 do it the other way round. Here it was done as \
-                 by Prisma 5"
-            ));
-        }
+        let (one, other) = differing_pair(names)?;
+        Some(format!(
+            "Prisma 5 applies {one} before {other}; Prisma 6 and 7 do it the other way round. Here it was done as \
+             by Prisma 5"
+        ))
     }
 
     /// `database` of `server`, and how migrations are applied to it.
@@ -226,6 +231,16 @@ pub(super) async fn in_order<T>(
     }
 }
 
+/// The schema of the database that Prisma works in, where it is not `public`, and what names it besides the configuration.
+pub(super) fn database_schema(context: &Context, project: &Project) -> Option<(String, Option<String>)> {
+    if let Some(schema) = &project.database_schema {
+        return Some((schema.clone(), None));
+    }
+    let config = project.prisma_config.as_ref();
+    let (schema, place) = prisma::database_schema(&project.schema, config, &context.environment)?;
+    Some((schema, Some(place)))
+}
+
 /// Finds the Prisma CLI and its engine.
 pub(super) async fn locate_prisma(
     context: &Context,
@@ -240,6 +255,7 @@ pub(super) async fn locate_prisma(
         cwd: &context.cwd,
         cache: &context.cache_dir()?,
         timeout: context.settings.step_timeout(),
+        server_url: context.settings.server_url.as_ref().map(Secret::reveal),
         wanting,
     };
     Ok(prisma::locate(&context.processes, &search).await?)

@@ -326,10 +326,9 @@ impl Flight<'_> {
         server: &Server,
         database: &str,
     ) -> Result<Option<Box<Failure>>, Stop> {
-        let migrations = self.plan.pending.iter().map(|one| (*one).clone()).collect();
-        let pending = History { directory: self.subject.history.directory.clone(), migrations };
-        match replay::go_on(&pending, job.target(server, database)).await {
-            Ok(()) => Ok(None),
+        let pending: Vec<_> = self.plan.pending.iter().map(|one| (*one).clone()).collect();
+        match replay::go_on(&pending, job.target(server, database), |_| {}).await {
+            Ok(_) => Ok(None),
             Err(ReplayError::Migration(failure)) => Ok(Some(failure)),
             Err(error) => Err(error.into()),
         }

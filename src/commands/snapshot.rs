@@ -2,13 +2,18 @@
 
 use camino::Utf8Path;
 
-use super::subject;
+use super::{
+    job::database_schema,
+    replayed::{self, HISTORY, Plan},
+    subject,
+};
 use crate::{
     cli::{Format, live::SnapshotArgs},
     config::{ConfigError, Project, ReplayAs},
     context::Context,
     error::Error,
-    history::{self, History, replay},
+    external::External,
+    history::{self, History},
     live::{
         catalog::{self, Catalog},
         snapshot::Snapshot,
@@ -17,8 +22,6 @@ use crate::{
     postgres::{self, Role, Wanted},
     report::Report,
 };
-
-const DATABASE: &str = "history";
 
 /// Makes the snapshot.
 ///
@@ -44,38 +47,44 @@ pub(super) async fn run(context: &Context, args: &SnapshotArgs) -> Result<Report
 
 /// The catalog that `history` makes on a temporary server.
 async fn replayed(context: &Context, history: &History, report: &mut Report) -> Result<Catalog, Error> {
-    let (major, replay_as) = of_project(context).await?;
-    let role = Role::from(replay_as);
+    let Asked { major, replay_as, schema } = of_project(context).await?;
     let stage = context.progress.stage("postgres");
     let (extensions, roles) = history::needs::of(history)?;
-    let wanted = Wanted { major, extensions, roles, schema: None };
-    let (server, tool) = postgres::serve(context, &wanted, &stage).await?;
-    server.create_roles(&wanted.roles).await?;
-    report.timings.push(stage.done(&format!("{} {}, {}", tool.role, tool.version, tool.why)));
-    report.toolchain.push(tool);
+    let wanted = Wanted { major, extensions, roles, schema };
+    let venue = postgres::venue(context, &wanted, &stage).await?;
+    let plan = Plan { context, wanted: &wanted, external: &External::default(), replay_as, history };
+    let replayed = replayed::replayed(plan, &venue, stage).await?;
+    report.timings.extend(&replayed.timings);
+    report.toolchain.push(replayed.tool.clone());
 
-    let stage = context.progress.stage("replay");
-    server.create_database(DATABASE, role).await?;
-    stage.steps(history.migrations.len());
-    let limit = context.settings.step_timeout();
-    let target = replay::Target { server: &server, database: DATABASE, replay_as, now: context.now, limit };
-    replay::replay(history, target, |migration| stage.step(&migration.name)).await?;
-    let client = server.connect(DATABASE, role).await?;
-    let tables = catalog::of(&client)
+    let stage = context.progress.stage("catalog");
+    let client = replayed.server.connect(HISTORY, Role::from(replay_as)).await?;
+    let tables = catalog::of(&client, replayed.server.schema())
         .await
         .map_err(|source| postgres::Error::Query { what: "read the catalog".into(), source })?;
-    let result = format!("{} migrations applied, {} tables", history.migrations.len(), tables.0.len());
-    report.timings.push(stage.done(&result));
+    report.timings.push(stage.done(&format!("{} tables", tables.0.len())));
     drop(client);
-    server.stop().await?;
+    replayed.stop().await?;
     Ok(tables)
 }
 
-/// What a project says about the server; without one, the defaults.
-async fn of_project(context: &Context) -> Result<(Option<u32>, ReplayAs), Error> {
+/// What a project says about the server.
+#[derive(Default)]
+struct Asked {
+    major: Option<u32>,
+    replay_as: ReplayAs,
+    schema: Option<String>,
+}
+
+/// The same; without a project, the defaults.
+async fn of_project(context: &Context) -> Result<Asked, Error> {
     match Project::find(context).await {
-        Ok(project) => Ok((project.postgres_major, project.replay_as)),
-        Err(ConfigError::NoLayout { .. }) => Ok((None, ReplayAs::default())),
+        Ok(project) => Ok(Asked {
+            major: project.postgres_major,
+            replay_as: project.replay_as,
+            schema: database_schema(context, &project).map(|(schema, _)| schema),
+        }),
+        Err(ConfigError::NoLayout { .. }) => Ok(Asked::default()),
         Err(error) => Err(error.into()),
     }
 }

@@ -7,6 +7,8 @@ pub mod name;
 pub mod needs;
 pub mod order;
 pub mod replay;
+pub mod rules;
+pub mod squash;
 pub mod write;
 
 use camino::Utf8PathBuf;
@@ -47,6 +49,18 @@ impl History {
         self.migrations.iter().map(|one| (one.name.clone(), one.sql.clone().into_bytes())).collect()
     }
 
+    /// The history that somebody else has, to be kept in `directory`.
+    #[must_use]
+    pub fn of(shipped: &compare::Shipped, directory: &camino::Utf8Path) -> Self {
+        let migration = |(name, sql): (&String, &Vec<u8>)| Migration {
+            name: name.clone(),
+            path: directory.join(name).join(FILE_NAME),
+            sql: String::from_utf8_lossy(sql).into_owned(),
+            checksum: checksum(sql),
+        };
+        Self { directory: directory.to_owned(), migrations: shipped.iter().map(migration).collect() }
+    }
+
     /// The place of the migration that a person calls `name`: its directory's name, or that without the time stamp
     /// where no other has it.
     ///
@@ -76,12 +90,6 @@ impl History {
     #[must_use]
     pub fn first(&self, count: usize) -> Self {
         Self { directory: self.directory.clone(), migrations: self.migrations[..count].to_vec() }
-    }
-
-    /// The migrations after the `at`th, from 0.
-    #[must_use]
-    pub fn after(&self, at: usize) -> Self {
-        Self { directory: self.directory.clone(), migrations: self.migrations[at + 1..].to_vec() }
     }
 
     /// The migrations' names, in order.

@@ -11,6 +11,7 @@
 
 mod diff;
 mod error;
+mod extensions;
 mod find;
 mod install;
 mod locate;
@@ -23,15 +24,18 @@ mod python;
 mod schema;
 mod script;
 mod search_path;
+mod secret;
 mod surroundings;
 mod toolchain;
 mod version;
 
-pub use diff::{Diff, DiffRequest, diff};
+pub(crate) use diff::{Asked, Sides, ask};
+pub use diff::{Diff, DiffRequest, diff, made};
 pub use error::{Error, Problem};
+pub use extensions::extensions;
 pub use install::Wanting;
 pub use locate::{LocateRequest, locate};
 pub use project_config::{ProjectConfig, config_in, read_config};
-pub use schema::check as check_schema;
+pub(crate) use schema::Schema;
 pub use search_path::database_schema;
 pub use toolchain::Toolchain;

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::{error::Error, find::script_in, node::Node, surroundings};
 use crate::{
+    cache::programs::Programs,
     context::Context,
     process::{Invocation, ProcessError},
     redact::redact,
@@ -32,8 +33,19 @@ pub struct ProjectConfig {
     pub migrations: Option<Utf8PathBuf>,
     /// SQL for the empty database, before the history.
     pub init_shadow_db: Option<String>,
+    /// The variable that holds the database's URL, where it names one.
+    pub(super) url_variable: Option<String>,
+    /// The schema of the database, where a URL in the file names it.
+    pub(super) database_schema: Option<String>,
     /// What a diff has to be told: the tables and enums that Prisma must not touch.
     pub(super) kept: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ProjectConfig {
+    /// What of it a diff is told, as text.
+    pub(crate) fn told(&self) -> String {
+        serde_json::Value::from(self.kept.clone()).to_string()
+    }
 }
 
 #[derive(Deserialize)]
@@ -43,6 +55,8 @@ struct Answer {
     schema: Option<Utf8PathBuf>,
     migrations: Option<Utf8PathBuf>,
     init_shadow_db: Option<String>,
+    url_variable: Option<String>,
+    database_schema: Option<String>,
     #[serde(default)]
     kept: serde_json::Map<String, serde_json::Value>,
 }
@@ -72,7 +86,8 @@ pub async fn read_config(
     if !knows_configurations(&cli) {
         return Ok(None);
     }
-    let node = Node::find(&context.processes, &context.environment).await?;
+    let cache = context.cache_dir().unwrap_or_default();
+    let node = Node::find(&Programs::new(&context.processes, &cache), &context.environment).await?;
     let limit = context.settings.step_timeout();
     let invocation = Invocation::new(&node.path, directory)
         .args(["--input-type=module", "-e", SCRIPT, cli.as_str(), path.as_str(), MARK])
@@ -92,6 +107,8 @@ pub async fn read_config(
             schema: answer.schema,
             migrations: answer.migrations,
             init_shadow_db: answer.init_shadow_db.filter(|sql| !sql.trim().is_empty()),
+            url_variable: answer.url_variable,
+            database_schema: answer.database_schema,
             kept: answer.kept,
         })),
     }

@@ -42,6 +42,8 @@ pub struct Report {
     pub outcome: Outcome,
     /// The migrations that were made, or would have been, in the order in which they are applied.
     pub migrations: Vec<Migration>,
+    /// The names of the migrations in whose place they came, or would have come.
+    pub replaced: Vec<String>,
     /// Everything that the checks found, allowed ones included.
     pub findings: Vec<Finding>,
     /// What became of each gate; empty for commands without gates.
@@ -64,6 +66,8 @@ pub struct Report {
     pub timings: Vec<(&'static str, Duration)>,
     /// What a person should know although nothing refuses, a sentence each.
     pub notes: Vec<String>,
+    /// What of it earlier runs had found out.
+    pub from_cache: Option<FromCache>,
     /// What went wrong, where something did; redacted.
     pub error: Option<String>,
     /// What to do next.
@@ -74,6 +78,16 @@ pub struct Report {
     pub shows_findings: bool,
     /// The way from the repository's root to the project's, for outputs that name files from the former.
     pub prefix: Utf8PathBuf,
+}
+
+/// What earlier runs had found out: it has to do with how long a run takes, never with its result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FromCache {
+    /// What the history makes, all of it or its beginning.
+    Database,
+    /// What the database and Prisma say about the same inputs: neither was started.
+    Answers,
 }
 
 /// A generated migration.
@@ -140,6 +154,7 @@ impl Report {
             command,
             outcome,
             migrations: Vec::new(),
+            replaced: Vec::new(),
             findings: Vec::new(),
             gates: Vec::new(),
             freshness: None,
@@ -151,6 +166,7 @@ impl Report {
             toolchain: Vec::new(),
             timings: Vec::new(),
             notes: Vec::new(),
+            from_cache: None,
             error: None,
             hint: None,
             result: None,

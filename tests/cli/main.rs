@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a helper that cannot help fails its test")]
 #![expect(clippy::disallowed_methods, reason = "tests run programs and read the environment as a user does")]
 
+mod cache;
 mod catalog;
 mod changes;
 mod check;
+mod completions;
 mod consent;
 mod corpus;
 mod data;
@@ -29,8 +31,12 @@ mod prisma;
 mod process;
 mod projects;
 mod release;
+mod replace;
 mod replay;
 mod replay_order;
+mod schemas;
+mod search_path;
+mod squash;
 mod style;
 mod support;
 mod sync;

@@ -1,7 +1,9 @@
 //! Running the tool as a user would, without anything of this machine's user.
 
+pub mod cache;
 pub mod catalog;
 pub mod corpus;
+pub mod dice;
 pub mod git;
 pub mod live;
 pub mod packages;
@@ -11,3 +13,4 @@ pub mod project;
 pub mod release;
 pub mod run;
 pub mod server;
+pub mod theirs;
