@@ -8,11 +8,12 @@ pub const FILE_NAME: &str = "down.sql";
 /// The file: what a person has to know, then the statements.
 #[must_use]
 pub fn render(migration: &str, back: &Back) -> String {
+    let name = one_line(migration);
     format!(
-        "-- The way back from {migration}, proved on a temporary database: after it the catalog is as it was.\n\
+        "-- The way back from {name}, proved on a temporary database: after it the catalog is as it was.\n\
          -- Prisma never runs this file. Run by hand, it leaves the migration in Prisma's ledger as applied; to undo it\n\
          -- everywhere, in order: run-migration generate --revert {}\n{}\n{}",
-        crate::guard::consent::shell_quote(migration),
+        crate::guard::consent::shell_quote(&name),
         comments(&back.losses),
         back.sql
     )
@@ -31,10 +32,16 @@ pub fn comments(losses: &Losses) -> String {
     for (title, lines) in sections.into_iter().filter(|(_, lines)| !lines.is_empty()) {
         text.push_str(&format!("--\n-- {title}\n"));
         // A label may hold a line break.
-        let lines = lines.iter().map(|line| format!("--   {}\n", line.replace(['\n', '\r'], " ")));
+        let lines = lines.iter().map(|line| format!("--   {}\n", one_line(line)));
         text.extend(lines);
     }
     text
+}
+
+/// The text where a comment ends with the line.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    text.replace(['\n', '\r'], " ")
 }
 
 /// A file's statements, without what stands at its head.

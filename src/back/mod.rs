@@ -21,7 +21,7 @@ mod types;
 mod walk;
 
 pub use self::{
-    file::{FILE_NAME, comments, render, statements_of},
+    file::{FILE_NAME, comments, one_line, render, statements_of},
     losses::Losses,
     walk::{Back, BackError, NoWayBack, effect_of, find, given, is_undone},
 };

@@ -88,8 +88,8 @@ impl BackError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::None { .. } => Some(
-                "write down.sql beside the migration by hand: it is proved before it is used; or undo the change in the \
-                 schema and generate a migration"
+                "leave --down out; or write down.sql beside the migration by hand: it is proved before it is used; or undo \
+                 the change in the schema and generate a migration"
                     .into(),
             ),
             Self::Server(error) => error.hint(),

@@ -87,9 +87,7 @@ impl Baseline<'_> {
         }
         self.context.progress.say("proved", "the database has what the history makes");
         let mut writable = database.writable().await?;
-        for migration in &due {
-            writable.mark_applied(migration).await?;
-        }
+        writable.mark_applied(&due).await?;
         let ledger = writable.ledger().await?;
         self.conclude(ledger, &format!("everything is there: marked {} as applied", count(due.len())));
         let left = self.history.migrations.len() - self.wanted.migrations.len();
@@ -140,7 +138,12 @@ impl Baseline<'_> {
             }
             return Ok(());
         }
-        let most = replayed.most(&self.wanted, |expected| lacking(expected).is_empty()).await?;
+        // Where none of the tables is there, no earlier migration needs to be asked about.
+        let has_some = expected.tables.keys().any(|table| live.tables.contains_key(table));
+        let most = match has_some {
+            true => replayed.most(&self.wanted, |expected| lacking(expected).is_empty()).await?,
+            false => None,
+        };
         let newest = most.map(|count| self.wanted.migrations[count - 1].name.clone());
         let (line, hint) = match &newest {
             Some(name) => (
@@ -157,7 +160,7 @@ impl Baseline<'_> {
                     .to_owned(),
             ),
         };
-        tell(&differences, &hint, &mut self.report);
+        tell(&differences, "make it what the migration makes, or mark only what is there", &mut self.report);
         self.report.hint = Some(hint);
         self.conclude(ledger.clone(), &format!("nothing was marked: {line}"));
         Err(Stop::Refused(Outcome::RefusedOutOfSync))

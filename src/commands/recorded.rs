@@ -93,11 +93,16 @@ pub(super) struct Writable<'a> {
 }
 
 impl Writable<'_> {
-    /// Records `migration` as applied.
-    pub(super) async fn mark_applied(&mut self, migration: &Migration) -> Result<(), Error> {
-        let marked = self.ledger.mark_applied(migration, Context::clock()).await;
-        marked.map_err(|source| DeployError::Ledger { what: "written", source })?;
-        self.context.progress.say("applied", &migration.name);
+    /// Records each of `migrations` as applied.
+    pub(super) async fn mark_applied(&mut self, migrations: &[Migration]) -> Result<(), Error> {
+        let stage = self.context.progress.stage("ledger");
+        stage.steps(migrations.len());
+        for migration in migrations {
+            let marked = self.ledger.mark_applied(migration, Context::clock()).await;
+            marked.map_err(|source| DeployError::Ledger { what: "written", source })?;
+            stage.step(&migration.name);
+        }
+        stage.done(&format!("{} recorded as applied", status::count(migrations.len())));
         Ok(())
     }
 
@@ -152,4 +157,5 @@ pub(super) fn tell(differences: &[Difference], safer: &str, report: &mut Report)
         lines.push_str(&format!("    and {more} more (--format json has them all)\n"));
     }
     report.result = Some(lines);
+    report.shows_findings = true;
 }

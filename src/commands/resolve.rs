@@ -92,7 +92,7 @@ impl<'a> Resolve<'a> {
             replayed.stop().await?;
         }
         let mut writable = database.writable().await?;
-        writable.mark_applied(migration).await?;
+        writable.mark_applied(std::slice::from_ref(migration)).await?;
         let ledger = writable.ledger().await?;
         self.conclude(ledger, &format!("{} is recorded as applied", migration.name));
         Ok(Outcome::Applied)
@@ -150,7 +150,7 @@ impl<'a> Resolve<'a> {
         let undone = self.undone(replayed, (&step, &expected), (&live, servers));
         let rows = row_changes::lines(&migration.sql)?;
         let line = if !undone.is_empty() {
-            tell(&undone, WITHOUT_PROOF, &mut self.report);
+            tell(&undone, "make it what the migration makes, or have it applied again", &mut self.report);
             format!("nothing was recorded: not everything that {} makes is there", migration.name)
         } else if step.is_empty() && !rows.is_empty() {
             format!("nothing was recorded: {} changes rows alone, which nothing proves", migration.name)

@@ -54,7 +54,15 @@ impl Ground<'_> {
             let effect = back::effect_of(BEFORE, after).await?;
             back::is_undone(migration, &found.sql, &effect, target).await?;
         }
-        let head = format!("-- Undoes {}\n{}", migration.name, back::comments(&found.losses));
+        if found.sql.is_empty() {
+            let message =
+                format!("{} did nothing that a catalog shows: there is nothing to undo", migration.name);
+            return Err(Error::failed(message)
+                .hint("what it did to rows, a migration of your own undoes")
+                .into());
+        }
+        let head =
+            format!("-- Undoes {}\n{}", back::one_line(&migration.name), back::comments(&found.losses));
         Ok(format!("{head}\n{}", found.sql))
     }
 

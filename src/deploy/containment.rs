@@ -29,7 +29,7 @@ pub fn missing(expected: &Catalog, live: &Catalog, servers: Servers) -> Vec<Diff
         .map(|one| crate::catalog::relation(&one.object))
         .collect();
     differences.retain(|one| !one.on.as_ref().is_some_and(|on| gone.contains(on)));
-    differences.retain(|one| !is_of_constraint(expected, one));
+    differences.retain(|one| !is_of_constraint(expected, one) && !counts_for(expected, one, &gone));
     differences
 }
 
@@ -49,6 +49,16 @@ fn counts(one: &Difference, servers: Servers) -> bool {
         }
         _ => true,
     }
+}
+
+/// Whether it is a sequence that counts for a table that is gone.
+fn counts_for(catalog: &Catalog, one: &Difference, gone: &BTreeSet<Name>) -> bool {
+    let sequence = catalog.sequences.get(&crate::catalog::relation(&one.object));
+    let Some(owner) = sequence.and_then(|sequence| sequence.owned_by.as_deref()) else { return false };
+    let mut table = Name::split(owner);
+    table.pop();
+    one.kind == Kind::Sequence
+        && gone.contains(&crate::catalog::relation(&Name::from_parts(&table).to_string()))
 }
 
 /// Whether it is an index that a constraint of its name stands for.

@@ -78,6 +78,7 @@ async fn a_database_that_was_pushed_one_migration_behind_is_told_up_to_where() {
         .ask(&["baseline"], &url)
         .expect(4)
         .says(&["run-migration baseline --up-to 20260102000000_loans", "AI AGENTS / ASSISTANTS:"]);
+    assert!(!refused.stderr.contains("not_in_database"), "it is said once: {}", refused.stderr);
     assert_eq!(
         refused.stdout,
         "nothing was marked: not everything is there, but everything up to 20260102000000_loans\n    \
@@ -147,6 +148,9 @@ async fn a_ledger_that_says_something_else_is_not_written_over() {
         assert_eq!(rows(&database, "public").await, before);
     }
     let behind = in_state(State::Behind, "public").await;
+    behind.execute("SELECT pg_advisory_lock(72707369)").await;
+    site.ask(&["baseline", "--lock-timeout", "0.3"], &behind.url("app", "")).expect(1).says(&["holds it"]);
+    behind.execute("SELECT pg_advisory_unlock(72707369)").await;
     behind.execute(MIGRATIONS[2].1).await;
     let done = site.ask(&["baseline"], &behind.url("app", "")).expect(0);
     assert!(

@@ -88,6 +88,19 @@ fn the_way_back_of_what_is_there_is_written_once_and_a_wrong_one_is_refused() {
             .says(&[why, "no way back"]);
         assert_eq!(project.state(), before);
     }
+    project.write(
+        "prisma/migrations/20260103000000_rows/migration.sql",
+        "DELETE FROM \"Reader\" WHERE id = 1;\n",
+    );
+    let ended = run(&project.path(), &["generate", "--down=rows", "--dry-run"]).expect(0);
+    assert!(
+        ended.stdout.ends_with(
+            "-- What does not come back:\n--   what the rows were that line 1 of the migration changes\n\n"
+        ),
+        "{}",
+        ended.stdout
+    );
+    run(&project.path(), &["--revert", "rows"]).expect(1).says(&["there is nothing to undo"]);
     run(&project.path(), &["generate", "--down=nothing"]).expect(1).says(&["has no migration \"nothing\""]);
     run(&project.path(), &["generate", "x", "--down=email"]).expect(64);
 }
