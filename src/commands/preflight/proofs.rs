@@ -17,10 +17,7 @@ use crate::{
     external::External,
     finding::{Finding, Severity},
     guard::proof::{self, Effect, Proof, ProofError},
-    history::{
-        History,
-        replay::{self, Failure, ReplayError},
-    },
+    history::replay::{self, Failure, ReplayError},
     live::state::Standing,
     outcome::Outcome,
     postgres::{Role, Server},
