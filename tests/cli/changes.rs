@@ -256,3 +256,316 @@ async fn a_new_name_is_offered_where_it_was_taken_for_a_loss() {
         );
     }
 }
+
+const SHOP: &str = r#"
+generator client {
+  provider = "prisma-client-js"
+}
+datasource db {
+  provider = "postgresql"
+  url      = env("DATABASE_URL")
+}
+enum Kind {
+  NEW
+  USED
+  OLD
+}
+enum Other {
+  NEW
+  USED
+}
+model Item {
+  id      Int       @id @default(autoincrement())
+  code    String    @db.Uuid
+  ref     String    @unique @db.VarChar(40)
+  label   String    @default("x")
+  note    String?
+  count   Int       @default(0)
+  big     BigInt
+  ratio   Float
+  price   Decimal   @db.Decimal(10, 4)
+  plain   Decimal
+  at      DateTime  @default(now())
+  zoned   DateTime  @db.Timestamptz(6)
+  day     DateTime? @db.Date
+  flag    Boolean   @default(false)
+  data    Json
+  text    Json      @db.Json
+  raw     Bytes?
+  tags    String[]
+  nums    Int[]
+  kind    Kind      @default(NEW)
+  kinds   Kind[]
+  fixed   String    @db.Char(8)
+  ownerId Int
+  owner   Owner     @relation(fields: [ownerId], references: [id])
+  boxId   Int?
+  box     Box?      @relation(fields: [boxId], references: [id])
+  groups  Group[]
+  @@unique([label, count])
+  @@index([note, count])
+}
+model Owner {
+  id    Int    @id
+  items Item[]
+}
+model Box {
+  id    Int    @id @default(autoincrement())
+  items Item[]
+}
+model Group {
+  id    Int    @id @default(autoincrement())
+  items Item[]
+}
+model Pair {
+  a Int
+  b Int
+  c String
+  @@id([a, b])
+}
+"#;
+
+const EXPLORE: &[(&str, &[(&str, &str)])] = &[
+    ("Int to SmallInt", &[("count   Int       @default(0)", "count Int @default(0) @db.SmallInt")]),
+    ("Int to Float", &[("count   Int       @default(0)", "count Float @default(0)")]),
+    ("Int to Decimal", &[("count   Int       @default(0)", "count Decimal @default(0)")]),
+    (
+        "Int to small Decimal",
+        &[("count   Int       @default(0)", "count Decimal @default(0) @db.Decimal(5, 2)")],
+    ),
+    ("Int to Boolean", &[("count   Int       @default(0)", "count Boolean @default(false)")]),
+    ("BigInt to Float", &[("big     BigInt", "big Float")]),
+    ("BigInt to String", &[("big     BigInt", "big String")]),
+    ("Float to Decimal", &[("ratio   Float", "ratio Decimal")]),
+    ("Float to Real", &[("ratio   Float", "ratio Float @db.Real")]),
+    ("Float to String", &[("ratio   Float", "ratio String")]),
+    ("Decimal to Float", &[("price   Decimal   @db.Decimal(10, 4)", "price Float")]),
+    ("Decimal wider", &[("Decimal(10, 4)", "Decimal(12, 4)")]),
+    ("Decimal scale down", &[("Decimal(10, 4)", "Decimal(10, 2)")]),
+    ("Decimal scale up", &[("Decimal(10, 4)", "Decimal(10, 6)")]),
+    ("Decimal fewer digits same scale", &[("Decimal(10, 4)", "Decimal(8, 4)")]),
+    ("Decimal to Int", &[("price   Decimal   @db.Decimal(10, 4)", "price Int")]),
+    ("Decimal plain to 10,2", &[("plain   Decimal\n", "plain Decimal @db.Decimal(10, 2)\n")]),
+    (
+        "timestamp to timestamptz",
+        &[("at      DateTime  @default(now())", "at DateTime @default(now()) @db.Timestamptz(3)")],
+    ),
+    (
+        "timestamptz to timestamp",
+        &[("zoned   DateTime  @db.Timestamptz(6)", "zoned DateTime @db.Timestamp(6)")],
+    ),
+    ("timestamptz precision", &[("Timestamptz(6)", "Timestamptz(3)")]),
+    ("timestamp to String", &[("at      DateTime  @default(now())", "at String")]),
+    ("String to DateTime", &[("note    String?", "note DateTime?")]),
+    ("date to timestamp", &[("day     DateTime? @db.Date", "day DateTime?")]),
+    ("Boolean to String", &[("flag    Boolean   @default(false)", "flag String @default(\"f\")")]),
+    ("Boolean to Int", &[("flag    Boolean   @default(false)", "flag Int @default(0)")]),
+    ("Json to String", &[("data    Json\n", "data String\n")]),
+    ("String to Json", &[("note    String?", "note Json?")]),
+    ("jsonb to json", &[("data    Json\n", "data Json @db.Json\n")]),
+    ("json to jsonb", &[("text    Json      @db.Json", "text Json")]),
+    ("Text to Char", &[("note    String?", "note String? @db.Char(10)")]),
+    ("Char to Text", &[("fixed   String    @db.Char(8)", "fixed String")]),
+    ("Char wider", &[("Char(8)", "Char(12)")]),
+    ("VarChar wider", &[("VarChar(40)", "VarChar(80)")]),
+    ("VarChar to Text", &[("@db.VarChar(40)", "")]),
+    ("Uuid to String", &[("code    String    @db.Uuid", "code String")]),
+    ("String to Uuid", &[("note    String?", "note String? @db.Uuid")]),
+    ("scalar to list", &[("note    String?", "note String[]")]),
+    ("list of String to list of Int", &[("tags    String[]", "tags Int[]")]),
+    ("list of Int to list of BigInt", &[("nums    Int[]", "nums BigInt[]")]),
+    ("list of Int to list of String", &[("nums    Int[]", "nums String[]")]),
+    ("Bytes to String", &[("raw     Bytes?", "raw String?")]),
+    ("String to Bytes", &[("note    String?", "note Bytes?")]),
+    ("enum to String", &[("kind    Kind      @default(NEW)", "kind String @default(\"NEW\")")]),
+    ("enum to other enum", &[("kind    Kind      @default(NEW)", "kind Other @default(NEW)")]),
+    ("String to enum", &[("note    String?", "note Kind?")]),
+    ("enum default", &[("@default(NEW)", "@default(USED)")]),
+    ("label removed, in a list too", &[("  OLD\n", "")]),
+    (
+        "label that is the default removed",
+        &[("enum Kind {\n  NEW\n", "enum Kind {\n"), ("@default(NEW)", "@default(USED)")],
+    ),
+    ("label mapped", &[("  OLD\n", "  OLD @map(\"old\")\n")]),
+    ("label added first", &[("enum Kind {\n", "enum Kind {\n  FIRST\n")]),
+    ("labels added and removed", &[("  OLD\n", "  BROKEN\n")]),
+    ("enum mapped", &[("  OLD\n}", "  OLD\n  @@map(\"kinds\")\n}")]),
+    ("unused enum dropped", &[("enum Other {\n  NEW\n  USED\n}\n", "")]),
+    ("optional to required with default", &[("note    String?", "note String @default(\"n\")")]),
+    ("default added", &[("note    String?", "note String? @default(\"n\")")]),
+    ("now removed", &[("  @default(now())", "")]),
+    (
+        "autoincrement removed",
+        &[(
+            "model Group {\n  id    Int    @id @default(autoincrement())",
+            "model Group {\n  id    Int    @id",
+        )],
+    ),
+    (
+        "autoincrement added",
+        &[(
+            "model Owner {\n  id    Int    @id",
+            "model Owner {\n  id    Int    @id @default(autoincrement())",
+        )],
+    ),
+    (
+        "id Int to BigInt",
+        &[
+            ("model Owner {\n  id    Int ", "model Owner {\n  id    BigInt "),
+            ("ownerId Int", "ownerId BigInt"),
+        ],
+    ),
+    (
+        "id Int to String",
+        &[
+            ("model Owner {\n  id    Int ", "model Owner {\n  id    String "),
+            ("ownerId Int", "ownerId String"),
+        ],
+    ),
+    ("composite id narrowed", &[("@@id([a, b])", "@@id([a])")]),
+    ("composite id widened", &[("@@id([a, b])", "@@id([a, b, c])")]),
+    ("composite id order", &[("@@id([a, b])", "@@id([b, a])")]),
+    ("composite unique removed", &[("  @@unique([label, count])\n", "")]),
+    ("composite unique narrowed", &[("@@unique([label, count])", "@@unique([label])")]),
+    (
+        "composite unique added",
+        &[("  @@unique([label, count])\n", "  @@unique([label, count])\n  @@unique([label, big])\n")],
+    ),
+    ("unique to index", &[("@@unique([label, count])", "@@index([label, count])")]),
+    ("index columns changed", &[("@@index([note, count])", "@@index([count])")]),
+    ("index renamed", &[("@@index([note, count])", "@@index([note, count], map: \"own\")")]),
+    ("index sort", &[("@@index([note, count])", "@@index([note, count(sort: Desc)])")]),
+    ("index type", &[("@@index([note, count])", "@@index([note, count])\n  @@index([note], type: Hash)")]),
+    (
+        "on delete cascade",
+        &[(
+            "@relation(fields: [ownerId], references: [id])",
+            "@relation(fields: [ownerId], references: [id], onDelete: Cascade)",
+        )],
+    ),
+    (
+        "on delete no action",
+        &[(
+            "@relation(fields: [boxId], references: [id])",
+            "@relation(fields: [boxId], references: [id], onDelete: NoAction)",
+        )],
+    ),
+    ("relation to required", &[("boxId   Int?", "boxId Int"), ("box     Box?", "box Box")]),
+    ("relation to optional", &[("ownerId Int", "ownerId Int?"), ("owner   Owner ", "owner Owner? ")]),
+    (
+        "relation to one",
+        &[
+            ("ownerId Int", "ownerId Int @unique"),
+            (
+                "model Owner {\n  id    Int    @id\n  items Item[]",
+                "model Owner {\n  id    Int    @id\n  items Item?",
+            ),
+        ],
+    ),
+    ("foreign key renamed", &[("references: [id])\n  boxId", "references: [id], map: \"fk\")\n  boxId")]),
+    ("table mapped", &[("@@id([a, b])", "@@id([a, b])\n  @@map(\"pairs\")")]),
+    ("column mapped", &[("note    String?", "note String? @map(\"remark\")")]),
+    (
+        "many to many dropped",
+        &[
+            ("  groups  Group[]\n", ""),
+            (
+                "model Group {\n  id    Int    @id @default(autoincrement())\n  items Item[]",
+                "model Group {\n  id    Int    @id @default(autoincrement())",
+            ),
+        ],
+    ),
+    (
+        "many to many added",
+        &[
+            ("model Owner {\n  id    Int    @id\n", "model Owner {\n  id    Int    @id\n  boxes Box[]\n"),
+            (
+                "model Box {\n  id    Int    @id @default(autoincrement())\n",
+                "model Box {\n  id    Int    @id @default(autoincrement())\n  owners Owner[]\n",
+            ),
+        ],
+    ),
+    ("new list", &[("  c String\n", "  c String\n  l String[]\n")]),
+    ("new updatedAt", &[("  c String\n", "  c String\n  u DateTime @updatedAt\n")]),
+    ("new required enum", &[("  c String\n", "  c String\n  k Kind\n")]),
+    (
+        "new required relation",
+        &[
+            (
+                "  c String\n",
+                "  c String\n  boxId Int\n  box Box @relation(fields: [boxId], references: [id])\n",
+            ),
+            (
+                "model Box {\n  id    Int    @id @default(autoincrement())\n",
+                "model Box {\n  id    Int    @id @default(autoincrement())\n  pairs Pair[]\n",
+            ),
+        ],
+    ),
+    ("new optional unique", &[("  c String\n", "  c String\n  o String? @unique\n")]),
+    (
+        "new column with a computed default",
+        &[("  c String\n", "  c String\n  g String @default(dbgenerated(\"gen_random_uuid()\")) @db.Uuid\n")],
+    ),
+    (
+        "referenced model dropped",
+        &[
+            ("model Box {\n  id    Int    @id @default(autoincrement())\n  items Item[]\n}\n", ""),
+            ("  boxId   Int?\n  box     Box?      @relation(fields: [boxId], references: [id])\n", ""),
+        ],
+    ),
+    (
+        "only the relation dropped",
+        &[
+            (
+                "model Box {\n  id    Int    @id @default(autoincrement())\n  items Item[]\n}\n",
+                "model Box {\n  id    Int    @id @default(autoincrement())\n}\n",
+            ),
+            ("  box     Box?      @relation(fields: [boxId], references: [id])\n", ""),
+        ],
+    ),
+    ("unique column dropped", &[("  ref     String    @unique @db.VarChar(40)\n", "")]),
+    (
+        "model split",
+        &[
+            ("  raw     Bytes?\n", ""),
+            ("model Pair {", "model Blob {\n  id Int @id\n  raw Bytes?\n}\nmodel Pair {"),
+        ],
+    ),
+];
+
+#[tokio::test]
+async fn explore() {
+    let Ok(version) = std::env::var("EXPLORE") else { return };
+    let mut site = Site::new(SHOP);
+    site.named = Some(cli(&version));
+    let bench = Bench { prisma: site.locate().await.unwrap(), site };
+    let empty = replayed("").await;
+    let before = bench.diff(SHOP, &empty).await;
+    let base = replayed(&before).await;
+    let rest = bench.diff(SHOP, &base).await;
+    println!("REST {rest:?}");
+    let only = std::env::var("ONLY").unwrap_or_default();
+    for (what, replacements) in
+        EXPLORE.iter().filter(|(what, _)| only.is_empty() || only.split(',').any(|one| what.starts_with(one)))
+    {
+        let schema = replacements.iter().fold(SHOP.to_owned(), |schema, (from, to)| {
+            assert!(schema.contains(from), "{what}: {from}");
+            schema.replace(from, to)
+        });
+        let (findings, sql) = judged(&bench, (&base, &before), &schema).await;
+        println!("=== {what}");
+        for line in sql.lines().filter(|line| !line.is_empty() && !line.starts_with("-- ")) {
+            println!("    {line}");
+        }
+        for finding in &findings {
+            println!(
+                "  {:?} {} {} | {} | {}",
+                finding.severity,
+                finding.rule,
+                finding.object,
+                finding.why.lines().next().unwrap_or_default(),
+                finding.proof.join(" ## ")
+            );
+        }
+    }
+}

@@ -31,6 +31,12 @@ fn conversion(look: &Look<'_>, table: &Name, set: &TypeChange) -> Option<Convers
 /// One cast after the other: the worst of them counts.
 fn chain(from: Option<DataType>, casts: &[DataType], to: Option<&DataType>) -> Conversion {
     let Some((last, inner)) = casts.split_last() else { return convert(from.as_ref(), to, false) };
+    if !inner.is_empty() && last.array && from.as_ref().is_some_and(|from| from.array) {
+        // The text of a list reads back as a list: its elements are what changes.
+        let element = |data_type: &DataType| DataType { array: false, ..data_type.clone() };
+        let casts: Vec<_> = casts.iter().map(element).collect();
+        return chain(from.as_ref().map(element), &casts, to.map(element).as_ref());
+    }
     let whole = convert(from.as_ref(), Some(last), true);
     let mut at = from;
     let mut worst = Conversion::keeps();

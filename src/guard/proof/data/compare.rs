@@ -16,7 +16,7 @@ pub(super) enum Fate {
     Kept,
     /// Only blanks at its end are gone.
     Blanks,
-    /// The last of more than fifteen digits is another one.
+    /// The last of more than fifteen digits of a float is another one.
     Rounded { before: String, after: String },
     /// It is a text of what it was: a list, bytes.
     Written { before: String, after: String },
@@ -121,10 +121,10 @@ impl Asker<'_> {
         if from.is_text() && to.is_text() && before.trim_end_matches(' ') == after.trim_end_matches(' ') {
             return Ok(Fate::Blanks);
         }
-        if self.stage.is_same(types.0, before, &after).await? {
+        if self.stage.is_same((types.0, before), (types.1, &after)).await? {
             return Ok(Fate::Kept);
         }
-        Ok(if are_close(before, &after) {
+        Ok(if from.is_float() && are_close(before, &after) {
             Fate::Rounded { before: before.to_owned(), after }
         } else {
             changed(Some(after))

@@ -111,16 +111,28 @@ fn subject<'a>(
     let asked: BTreeSet<String> = questions.iter().flat_map(Question::columns).map(str::to_owned).collect();
     let mut related = ancestors(&effect.before, name, &asked);
     related.extend(ancestors(&effect.after, after_name, &asked));
-    let start = related.iter().filter_map(|id| touched(*id).next()).min()?.min(end - 1);
+    let pointing = pointing_to(&effect.before, name, &asked);
+    let is_near = |id: &Id| related.contains(id) || pointing.contains(id);
+    let start = related.iter().chain(&pointing).filter_map(|id| touched(*id).next()).min()?.min(end - 1);
     let is_about_others = |place: &usize| {
         let mut tables =
             effect.before.tables.values().map(|table| table.id).filter(|id| trace.touches(*place, *id));
         let touches_some = tables.clone().next().is_some();
-        touches_some && tables.all(|id| !related.contains(&id))
+        touches_some && tables.all(|id| !is_near(&id))
     };
     let statements = (start..end).filter(|place| !is_about_others(place)).collect();
     let followers = followers(&effect.before, name);
     Some(Subject { name, table, after_name, after, questions, asked, start, statements, followers })
+}
+
+/// The tables with keys that point to columns that something is asked about: what they are must stay together.
+fn pointing_to(catalog: &Catalog, name: &Name, asked: &BTreeSet<String>) -> BTreeSet<Id> {
+    let points = |table: &&Table| {
+        table.constraints.values().filter_map(|key| key.references.as_ref()).any(|reference| {
+            reference.table == *name && reference.columns.iter().any(|column| asked.contains(column))
+        })
+    };
+    catalog.tables.values().filter(points).map(|table| table.id).collect()
 }
 
 /// The tables whose rows are deleted with those of the table.

@@ -234,19 +234,25 @@ impl<'a> Stage<'a> {
         Ok(messages.iter().filter_map(row).collect())
     }
 
-    /// Whether `after`, read as the type `data_type`, is the value that `before` was.
+    /// Whether `after`, a value of the type `to`, is what `before` of the type `from` was: read as that type, or cast
+    /// back to it.
     pub(super) async fn is_same(
         &self,
-        data_type: &str,
-        before: &str,
-        after: &str,
+        (from, before): (&str, &str),
+        (to, after): (&str, &str),
     ) -> Result<bool, tokio_postgres::Error> {
-        let equal = if matches!(data_type, "json" | "jsonb") {
-            format!("{}::jsonb = {}::jsonb", literal(Some(after)), literal(Some(before)))
-        } else {
-            format!("({}::{data_type})::text = {}", literal(Some(after)), literal(Some(before)))
-        };
-        let question = format!("SAVEPOINT same;SELECT {equal};RELEASE same");
+        let (before, after) = (literal(Some(before)), literal(Some(after)));
+        if matches!(from, "json" | "jsonb") {
+            return self.holds(&format!("{after}::jsonb = {before}::jsonb")).await;
+        }
+        let was = format!("({before}::{from})::text");
+        Ok(self.holds(&format!("({after}::{from})::text = {was}")).await?
+            || self.holds(&format!("({after}::{to}::{from})::text = {was}")).await?)
+    }
+
+    /// Whether `condition` holds; it does not where it fails.
+    async fn holds(&self, condition: &str) -> Result<bool, tokio_postgres::Error> {
+        let question = format!("SAVEPOINT same;SELECT {condition};RELEASE same");
         match self.client.simple_query(&question).await {
             Ok(messages) => Ok(messages
                 .iter()

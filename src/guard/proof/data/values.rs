@@ -42,6 +42,11 @@ impl<'a> DataType<'a> {
         Some((precision.saturating_sub(scale), scale))
     }
 
+    /// Whether its digits beyond the fifteenth mean nothing.
+    pub(super) fn is_float(&self) -> bool {
+        !self.array && matches!(self.base.as_str(), "real" | "double precision")
+    }
+
     /// Whether it is a text of any kind.
     pub(super) fn is_text(&self) -> bool {
         !self.array

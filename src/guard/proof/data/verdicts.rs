@@ -118,7 +118,11 @@ impl About<'_> {
         let of = |at_most, proof: String| Some(Settled { rule, object, at_most, proof, basis });
         match reply {
             Reply::Values(fates) => {
-                let at_most = if self.are_enough(fates) { Severity::Info } else { Severity::Refuse };
+                let at_most = match (self.are_enough(fates), self.hangs_on_the_zone()) {
+                    (false, _) => Severity::Refuse,
+                    (true, true) => Severity::Warn,
+                    (true, false) => Severity::Info,
+                };
                 of(at_most, format!("tried with {} values on the temporary database: all kept", fates.len()))
             }
             Reply::Impossible => of(Severity::Info, "the table refuses such rows already".into()),
@@ -140,6 +144,14 @@ impl About<'_> {
         let Question::Type { from, .. } = self.question else { return true };
         let has_few = from == "boolean" || from.ends_with('"');
         has_few || fates.len() >= ENOUGH
+    }
+
+    /// Whether other values come out in a session of another time zone than the temporary server's.
+    fn hangs_on_the_zone(&self) -> bool {
+        let Question::Type { from, to, .. } = self.question else { return false };
+        let is = |text: &str, zone: &str| text.starts_with("timestamp") && text.ends_with(zone);
+        let (zoned, plain) = (" with time zone", " without time zone");
+        is(from, zoned) && is(to, plain) || is(from, plain) && is(to, zoned)
     }
 
     /// A column of another type.

@@ -89,7 +89,10 @@ impl Judge<'_> {
             return None;
         }
         if difference.kind == Kind::Constraint && values.property == Property::Definition {
-            return self.added(difference);
+            return self.added(difference).or_else(|| self.other_terms(difference, values));
+        }
+        if difference.kind == Kind::Index && self.serves_something(difference) {
+            return None;
         }
         let (was, is) = (written(values.before), written(values.after));
         let proof =
@@ -99,6 +102,18 @@ impl Judge<'_> {
             Kind::Index => verdict.because("Another index has its name now."),
             _ => verdict,
         })
+    }
+
+    /// A key or a unique constraint that demands something else of the rows.
+    fn other_terms(self, difference: &Difference, values: &Values<'_>) -> Option<Verdict> {
+        let after = self.effect.after.tables.get(difference.on.as_ref()?)?;
+        let constraint = after.constraints.get(&own_name(&difference.object))?;
+        if !matches!(constraint.kind, ConstraintKind::PrimaryKey | ConstraintKind::Unique) {
+            return None;
+        }
+        let (was, is) = (written(values.before), written(values.after));
+        let verdict = self.of("drop_constraint", difference)?.because("It has other terms now.");
+        Some(verdict.proved(format!("run on the temporary database: {is} instead of {was}")))
     }
 
     fn rule(self, difference: &Difference, values: &Values<'_>) -> Option<&'static str> {

@@ -72,7 +72,7 @@ impl Judge<'_> {
     }
 
     /// Whether the object has no meaning of its own: the index behind a constraint, the sequence of a column.
-    fn serves_something(self, difference: &Difference) -> bool {
+    pub(super) fn serves_something(self, difference: &Difference) -> bool {
         match difference.kind {
             Kind::Index => self.index(difference).is_some_and(|index| index.of_constraint),
             Kind::Sequence => {
