@@ -21,6 +21,7 @@ mod generate;
 mod lint;
 mod live;
 mod locks;
+mod more_changes;
 mod needs;
 mod outputs;
 mod outside;
