@@ -145,7 +145,7 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "OLD=NEW")]
     pub rename: Vec<Rename>,
     /// Remove the migrations that this branch has added, and generate one in their place
-    #[arg(long, conflicts_with = "skip_freshness_check")]
+    #[arg(long, conflicts_with_all = ["skip_freshness_check", "revert"])]
     pub replace: bool,
     /// Ask Prisma once more whether the migration does its job, even where that is for certain
     #[arg(long)]

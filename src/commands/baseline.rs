@@ -100,7 +100,19 @@ impl Baseline<'_> {
     /// The migrations that are to be marked: all that the ledger does not have, unless it contradicts the history.
     fn due(&mut self, ledger: &Ledger) -> Result<Vec<Migration>, Stop> {
         let plan = plan::plan(ledger.clone(), self.history, self.lock());
-        if let Some(why) = contradictions(&plan.state, ledger) {
+        let mut state = plan.state.clone();
+        if self.args.up_to.is_some() {
+            // What a squash stands in for is recorded and no longer here. That its objects are there is proved.
+            let gone = std::mem::take(&mut state.not_in_directory);
+            if !gone.is_empty() {
+                self.report.notes.push(format!(
+                    "{} recorded as applied and not among these migrations: {}. The records stay as they are",
+                    count(gone.len()),
+                    gone.join(", ")
+                ));
+            }
+        }
+        if let Some(why) = contradictions(&state, ledger) {
             let (line, rest) = why.split_once('\n').unwrap_or((&why, ""));
             self.report.result = Some(rest.to_owned());
             self.report.hint = Some(

@@ -5,6 +5,7 @@ use super::{
     workbench::Workbench,
 };
 use crate::{
+    back,
     catalog::{self, Catalog, Change, Difference, Kind, Matching, Property},
     error::Error,
     finding::{Finding, Severity},
@@ -133,7 +134,7 @@ fn beside(migration: &Migration) -> Result<Option<Finding>, Error> {
     let Some(directory) = migration.path.parent() else { return Ok(None) };
     for entry in directory.read_dir_utf8()? {
         let entry = entry?;
-        if !matches!(entry.file_name(), FILE_NAME | "down.sql") {
+        if !matches!(entry.file_name(), FILE_NAME | back::FILE_NAME) {
             let why = format!("its directory holds {}, which would go with it", entry.file_name());
             return Ok(Some(Finding { file: Some(entry.into_path()), ..hand_written(migration, why) }));
         }

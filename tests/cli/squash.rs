@@ -1,9 +1,13 @@
 //! One migration in the place of those that others have: told from deletions by a proof.
 
-use crate::support::{
-    project::{Project, git},
-    release::{Pair, Release, finding, findings},
-    run::{Ended, run},
+use crate::{
+    live::fixture::LEDGER,
+    support::{
+        live::server,
+        project::{Project, git},
+        release::{Pair, Release, finding, findings},
+        run::{Ended, run, tool},
+    },
 };
 
 const SCHEMA: &str = "\
@@ -116,4 +120,25 @@ fn a_release_may_be_squashed_too() {
     assert!(steps.contains("run-migration baseline --up-to"), "{steps}");
     let untried = pair.check(&["--no-database", "--format", "json"]).expect(4).json();
     assert_eq!(findings(&untried).iter().filter(|one| one.contains("migration_deleted")).count(), 3);
+}
+
+#[tokio::test]
+async fn the_command_that_is_printed_records_a_squash() {
+    let database = server().database().await;
+    database.execute(&format!("SET ROLE app; {LEDGER}")).await;
+    for (name, sql) in OLD {
+        database.execute(&format!("SET ROLE app; {sql}")).await;
+        database.record("public", name, sql, (", finished_at, applied_steps_count", ", now(), 1")).await;
+    }
+    let project = squashed(&format!("{TABLE}{COLUMN}"));
+    let url = database.url("app", "");
+    let ask = |args: &[&str]| -> Ended {
+        tool(&project.path(), args).env("DATABASE_URL", &url).output().unwrap().into()
+    };
+    ask(&["baseline"]).expect(4);
+    let done = ask(&["baseline", "--up-to", INTO]).expect(0).says(&["3 migrations recorded", OLD[0].0]);
+    assert!(done.stdout.contains("marked 1 migration as applied"), "{}", done.stdout);
+    let deployed = ask(&["deploy", "--format", "json"]).expect(0).json();
+    assert_eq!(deployed["outcome"], "no_changes");
+    ask(&["ready"]).expect(0);
 }
