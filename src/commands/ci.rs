@@ -47,6 +47,13 @@ fn notes(projects: &[Project], source: &Source) -> Vec<String> {
                 .into(),
         );
     }
+    for config in projects.iter().filter_map(|project| project.prisma_config.as_ref()) {
+        let path = projects[0].relative(&config.path);
+        notes.push(format!(
+            "{path} is read with the project's own Prisma: add a step that installs it (such as npm ci) to the check, \
+             before \"Check the migrations\"."
+        ));
+    }
     if projects.iter().all(|project| project.copies.is_empty()) {
         notes.push(
             "The schema has no copies, so there is no workflow that synchronises them, and none that may write."

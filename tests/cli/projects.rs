@@ -357,6 +357,21 @@ fn workflows_are_made_for_all_projects() {
 }
 
 #[test]
+fn a_workflow_that_may_write_runs_no_configuration_and_the_other_needs_a_prisma_for_it() {
+    let project = external("7.10.1");
+    let toml = "schema = \"db/schema\"\ncopies = [\"copy\"]\n";
+    project.write("run-migration.toml", toml);
+    let ended = run(&project.path(), &["ci", "github"]).expect(0).says(&["prisma.config.ts", "npm ci"]);
+    let (check, sync) = ended.stdout.split_once("---\n").unwrap();
+    assert!(sync.contains("RUN_MIGRATION_UNTRUSTED: \"true\"") && !check.contains("UNTRUSTED"), "{sync}");
+    // As that workflow calls it.
+    std::fs::create_dir(project.path().join("copy")).unwrap();
+    let mut sync = tool(&project.path(), &["sync"]);
+    let ended = Ended::from(sync.env("RUN_MIGRATION_UNTRUSTED", "true").output().unwrap()).expect(0);
+    assert!(ended.stdout.contains("copy/main.prisma"), "{}", ended.stdout);
+}
+
+#[test]
 fn init_below_the_root_writes_paths_from_the_root() {
     let project = Project::new("main", |path| {
         let schema = format!("{WITH_URL}model User {{\n  id Int @id\n}}\n");
