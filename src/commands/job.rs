@@ -141,7 +141,8 @@ impl<'a> Job<'a> {
 
     /// What the project and its history want of a server.
     pub(super) fn wanted(&self, history: &History) -> Result<Wanted, Error> {
-        let (mut extensions, roles) = history::needs::of(history)?;
+        let external = self.project.external()?;
+        let (mut extensions, roles) = history::needs::of_scripts(external.before().chain(history.scripts()))?;
         let of_schema = prisma::extensions(&self.project.schema);
         for wish in of_schema {
             if !extensions.iter().any(|known| known.name == wish.name) {

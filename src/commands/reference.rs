@@ -50,7 +50,7 @@ impl<'a> Reference<'a> {
             .map_or_else(Default::default, |project| (project.postgres_major, project.replay_as));
         let external = project.as_ref().map(Project::external).transpose()?.unwrap_or_default();
         let stage = context.progress.stage("postgres");
-        let (extensions, roles) = history::needs::of(history)?;
+        let (extensions, roles) = history::needs::of_scripts(external.before().chain(history.scripts()))?;
         let schema = (schema != PUBLIC).then(|| schema.to_owned());
         let wanted = Wanted { major: postgres_major, extensions, roles, schema };
         let (server, tool) = postgres::serve(context, &wanted, &stage).await?;

@@ -82,15 +82,17 @@ pub(super) async fn expected(context: &Context, source: Option<&str>) -> Result<
 
 async fn of_repository(context: &Context) -> Result<Loaded, Error> {
     // An image has the migrations, but seldom the repository around them.
-    let project = Project::find(context).await.map_err(|error| match error {
-        ConfigError::NoLayout { .. } => Error::failed(error.to_string()).hint(NAME_THEM),
+    let migrations = Project::find_migrations(context).await.map_err(|error| match error {
+        ConfigError::NoLayout { .. } | ConfigError::Prisma(_) => {
+            Error::failed(error.to_string()).hint(NAME_THEM)
+        }
         other => other.into(),
     })?;
-    if !project.migrations.is_dir() {
-        let message = format!("{}: there is no such directory of migrations", project.migrations);
+    if !migrations.is_dir() {
+        let message = format!("{migrations}: there is no such directory of migrations");
         return Err(Error::failed(message).hint(NAME_THEM));
     }
-    Ok(load::load(&project.migrations)?)
+    Ok(load::load(&migrations)?)
 }
 
 /// How long one answer of the database may take.

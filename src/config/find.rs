@@ -27,6 +27,20 @@ impl Project {
         ground.must_be(table).await
     }
 
+    /// The directory of that project's migrations. Where run-migration.toml names it, no `prisma.config.*` is evaluated:
+    /// beside a database there may be neither Node.js nor Prisma.
+    ///
+    /// # Errors
+    /// As for [`Self::find`].
+    pub async fn find_migrations(context: &Context) -> Result<Utf8PathBuf, ConfigError> {
+        let ground = Ground::of(context)?;
+        let table = ground.the_one(ground.chosen()?)?;
+        match &table.1.migrations {
+            Some(migrations) => Ok(ground.base.join(migrations)),
+            None => Ok(ground.must_be(table).await?.migrations),
+        }
+    }
+
     /// Finds all projects of the repository that `context` stands in, or the one that `--project` names; at least one.
     ///
     /// # Errors

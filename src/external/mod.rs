@@ -101,6 +101,12 @@ impl External {
         self.init = Some(script::Script::within(path, sql));
     }
 
+    /// What [`Self::prepare`] runs, each with its file: it may need of the server what migrations may.
+    pub fn before(&self) -> impl Iterator<Item = (&Utf8Path, &str)> {
+        let scripts = self.before.iter().chain(&self.init);
+        scripts.filter_map(|script| Some((script.path()?, script.sql())))
+    }
+
     /// Runs `setup` on the database of `target` after the history. What an object still lacks that a later
     /// migration makes, and what the history makes itself, is left out; the notes say so.
     ///

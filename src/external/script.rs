@@ -91,6 +91,10 @@ impl Script {
         Self { path: None, sql }
     }
 
+    pub(super) fn path(&self) -> Option<&Utf8Path> {
+        self.path.as_deref()
+    }
+
     pub(super) fn sql(&self) -> &str {
         &self.sql
     }

@@ -49,6 +49,11 @@ impl History {
         self.migrations.iter().map(|one| (one.name.clone(), one.sql.clone().into_bytes())).collect()
     }
 
+    /// The migrations' files, each with its SQL, in their order.
+    pub fn scripts(&self) -> impl Iterator<Item = (&camino::Utf8Path, &str)> {
+        self.migrations.iter().map(|one| (one.path.as_path(), one.sql.as_str()))
+    }
+
     /// The history that somebody else has, to be kept in `directory`.
     #[must_use]
     pub fn of(shipped: &compare::Shipped, directory: &camino::Utf8Path) -> Self {

@@ -1,5 +1,7 @@
 //! What a history needs of the server that it is replayed on.
 
+use camino::Utf8Path;
+
 use super::History;
 use crate::{
     guard::needs::{self, Needed},
@@ -12,10 +14,20 @@ use crate::{
 /// # Errors
 /// Where the system grants no thread to work in.
 pub fn of(history: &History) -> std::io::Result<(Vec<Wish>, Vec<Wish>)> {
+    of_scripts(history.scripts())
+}
+
+/// The same of `scripts`, each a file and what is run of it, in their order.
+///
+/// # Errors
+/// Where the system grants no thread to work in.
+pub fn of_scripts<'a>(
+    scripts: impl IntoIterator<Item = (&'a Utf8Path, &'a str)>,
+) -> std::io::Result<(Vec<Wish>, Vec<Wish>)> {
     let (mut extensions, mut roles) = (Vec::<Wish>::new(), Vec::<Wish>::new());
     let mut own = Vec::new();
-    let scripts = history.migrations.iter().map(|migration| migration.sql.as_str());
-    for (migration, needs) in history.migrations.iter().zip(needs::of_all(scripts)?) {
+    let scripts: Vec<_> = scripts.into_iter().collect();
+    for (&(path, _), needs) in scripts.iter().zip(needs::of_all(scripts.iter().map(|(_, sql)| *sql))?) {
         for need in needs {
             let wishes = match need.what {
                 Needed::Extension => &mut extensions,
@@ -26,7 +38,7 @@ pub fn of(history: &History) -> std::io::Result<(Vec<Wish>, Vec<Wish>)> {
                 }
             };
             if !wishes.iter().any(|wish| wish.name == need.name) {
-                wishes.push(Wish { name: need.name, path: migration.path.clone(), line: need.line });
+                wishes.push(Wish { name: need.name, path: path.to_owned(), line: need.line });
             }
         }
     }

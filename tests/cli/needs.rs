@@ -268,6 +268,21 @@ fn roles_that_the_history_names_are_made_and_listed() {
     }
 }
 
+/// What is run before the history may make the roles itself, and needs extensions as the history does.
+#[test]
+fn what_is_run_before_the_history_has_needs_too() {
+    let sql = "CREATE TABLE \"A\" (\"id\" INTEGER NOT NULL, CONSTRAINT \"A_pkey\" PRIMARY KEY (\"id\"));\nGRANT SELECT ON \"A\" TO reader, maker;\n";
+    let project = project("model A {\n  id   Int  @id\n  next Int?\n}\n", sql);
+    project.write("run-migration.toml", "[external]\nbefore = \"before.sql\"\n");
+    project.write("before.sql", "CREATE ROLE reader;\nCREATE ROLE maker NOLOGIN;\nGRANT absent TO reader;\n");
+    let report = run(&project.path(), &["--dry-run", "--format", "json"]).expect(0).json();
+    let notes = report["notes"].to_string();
+    assert!(notes.contains("absent") && !notes.contains("maker"), "{notes}");
+    run(&project.path(), &["--dry-run"]).expect(0);
+    project.write("before.sql", "\nCREATE EXTENSION vector;\n");
+    run(&project.path(), &["x"]).expect(1).says(&["the extension vector (", "before.sql:2)"]);
+}
+
 #[test]
 fn roles_that_are_made_are_no_more_than_names() {
     with_server(async |server| {

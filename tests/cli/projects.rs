@@ -344,6 +344,18 @@ fn a_configuration_counts_for_its_own_schema_wherever_one_stands() {
 }
 
 #[test]
+fn beside_a_database_no_configuration_is_evaluated_where_the_migrations_are_named() {
+    let project = external("7.10.1");
+    std::fs::remove_dir_all(project.path().join("node_modules")).unwrap();
+    let status = ["status", "--database-url", "postgresql://u@127.0.0.1:1/d"];
+    run(&project.path(), &status).expect(1).says(&["prisma.config.ts cannot be read", "--migrations"]);
+    let named = [&status[..], &["--migrations", "db/history"]].concat();
+    run(&project.path(), &named).expect(1).says(&["127.0.0.1:1"]);
+    project.write("run-migration.toml", "migrations = \"db/history\"\n");
+    run(&project.path(), &status).expect(1).says(&["127.0.0.1:1"]);
+}
+
+#[test]
 fn workflows_are_made_for_all_projects() {
     let project = two();
     let printed = run(&project.path(), &["ci", "github"]).expect(0).stdout;
