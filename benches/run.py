@@ -11,6 +11,8 @@ Tables and plots go to benches/results/. Needs python3, git, node, npm and a Pos
 import argparse
 import os
 import platform
+import signal
+import sys
 from pathlib import Path
 from statistics import median
 from time import monotonic
@@ -137,6 +139,8 @@ def main() -> None:
     parser.add_argument("what", nargs="?", choices=["all", "compare", "growth"], default="all")
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
+    # Whoever ends it early still has its servers ended.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if not flows.TOOL.is_file():
         raise SystemExit(f"{flows.TOOL} is not there: cargo build --release --locked")
     if options.what in ("all", "compare"):
