@@ -28,5 +28,7 @@ fn what_is_missing_is_named_with_the_way_to_mend_it() {
     let mut command = tool(&project.path(), &["doctor", "--format", "json"]);
     let ended = Ended::from(command.env("RUN_MIGRATION_CACHE_DIR", &cache).output().unwrap()).expect(0);
     assert_eq!(ended.json()["outcome"], "passed");
-    assert!(!cache.exists(), "the doctor installs nothing");
+    for tools in ["postgres", "prisma"] {
+        assert!(!cache.join(tools).exists(), "the doctor installs nothing");
+    }
 }
