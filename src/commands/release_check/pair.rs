@@ -284,7 +284,7 @@ impl<'a> Story<'a> {
                 let same = if done.unlike.is_empty() { "as a new one" } else { "other than a new one" };
                 let detail = format!(
                     "a database on {from} takes {} migrations and is {same}{rows}",
-                    self.pair.pending().len()
+                    proofs.steps.len()
                 );
                 self.accepted("upgrade", &detail, findings);
             }
