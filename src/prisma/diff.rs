@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use super::{
     error::Error,
     project_config::ProjectConfig,
-    schema::{Schema, Urls},
+    schema::{Form, Schema, Urls},
     script, secret, surroundings,
     toolchain::{Start, Toolchain},
 };
@@ -184,7 +184,8 @@ impl Question {
         // Nothing above our directory is searched for a package.json.
         fs_err::write(work.join("package.json"), "{}")?;
         let urls = if toolchain.cli.major == 7 { Urls::Remove } else { Urls::Keep };
-        let copy = schema.copy_to(&work.join("schema"), urls)?;
+        let form = if toolchain.cli.is_managed { Form::OneFile } else { Form::AsItIs };
+        let copy = schema.copy_to(&work.join("schema"), urls, form)?;
         let invocation = start(toolchain, work).args(["migrate", "diff", "--script", "--exit-code"]);
         let flags = match version.major {
             ..=6 => by_schemas((request, sides), &copy)?,

@@ -95,7 +95,7 @@ impl Search<'_> {
                 None => self.our_engine(version.major, NO_NATIVE).await?,
             },
         };
-        let cli = Cli { major: version.major, start: Start::Script(script), version, why };
+        let cli = Cli { major: version.major, start: Start::Script(script), version, is_managed: false, why };
         Ok(self.toolchain(cli, engine, Some(node)))
     }
 
@@ -115,7 +115,8 @@ impl Search<'_> {
             None => self.our_engine(version.major, "the program does not tell where its own is").await?,
         };
         let node = Node::find(&self.programs(), self.request.environment).await.ok();
-        let cli = Cli { major: version.major, start: Start::Program(program), version, why };
+        let cli =
+            Cli { major: version.major, start: Start::Program(program), version, is_managed: false, why };
         Ok(self.toolchain(cli, engine, node))
     }
 
@@ -156,7 +157,7 @@ impl Search<'_> {
             None => self.our_engine(stand_in.major, &stand_in.why).await?,
         };
         let why = "installed by this tool, for want of one in the project".into();
-        let cli = Cli { major: stand_in.major, start: Start::Script(script), version, why };
+        let cli = Cli { major: stand_in.major, start: Start::Script(script), version, is_managed: true, why };
         Ok(Toolchain { notes: stand_in.notes, ..self.toolchain(cli, engine, Some(node)) })
     }
 

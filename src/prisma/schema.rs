@@ -43,6 +43,18 @@ pub(super) enum Urls {
     Remove,
 }
 
+/// What the CLI is given of a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// A folder.
+    AsItIs,
+    /// One file with all of them, for a CLI that knows of no folders.
+    OneFile,
+}
+
+/// What all of a folder's files are in. No project calls one of its own so.
+const WHOLE: &str = "run-migration-whole.prisma";
+
 impl Schema {
     /// Reads a schema file, or all of a folder's, and sees that it is one for PostgreSQL.
     pub(crate) fn read(root: &Utf8Path) -> Result<Self, Error> {
@@ -75,14 +87,21 @@ impl Schema {
     }
 
     /// Writes the copy into `directory` and gives what the CLI is to be pointed at.
-    pub(super) fn copy_to(&self, directory: &Utf8Path, urls: Urls) -> Result<Utf8PathBuf, Error> {
-        for File { name, text } in &self.files {
-            let path = directory.join(name);
+    pub(super) fn copy_to(&self, directory: &Utf8Path, urls: Urls, form: Form) -> Result<Utf8PathBuf, Error> {
+        let text_of = |file: &File| match urls {
+            Urls::Keep => file.text.clone(),
+            Urls::Remove => without_urls(&file.text),
+        };
+        fs_err::create_dir_all(directory)?;
+        if self.is_folder && form == Form::OneFile {
+            let whole: Vec<_> = self.files.iter().map(text_of).collect();
+            fs_err::write(directory.join(WHOLE), whole.join("\n"))?;
+            return Ok(directory.join(WHOLE));
+        }
+        for file in &self.files {
+            let path = directory.join(&file.name);
             fs_err::create_dir_all(path.parent().unwrap_or(directory))?;
-            match urls {
-                Urls::Keep => fs_err::write(path, text)?,
-                Urls::Remove => fs_err::write(path, without_urls(text))?,
-            }
+            fs_err::write(path, text_of(file))?;
         }
         Ok(match self.is_folder {
             true => directory.to_owned(),
@@ -136,7 +155,8 @@ impl Schema {
                 message = Some(start.trim().to_owned());
             } else if let Some((copy, number)) = place(line) {
                 if let Some(message) = message.take() {
-                    problems.push(Problem { path: self.place_of(copy), line: number, message });
+                    let (path, line) = self.place_of(copy, number);
+                    problems.push(Problem { path, line, message });
                 }
             } else if let Some(message) = &mut message {
                 message.push(' ');
@@ -146,13 +166,24 @@ impl Schema {
         problems
     }
 
-    /// The file in the repository that `copy` is the copy of.
-    fn place_of(&self, copy: &Utf8Path) -> Utf8PathBuf {
+    /// The file in the repository, and its line, that the line of `copy` is the copy of.
+    fn place_of(&self, copy: &Utf8Path, line: usize) -> (Utf8PathBuf, usize) {
         if !self.is_folder {
-            return self.root.clone();
+            return (self.root.clone(), line);
+        }
+        if copy.file_name() == Some(WHOLE) {
+            let mut before = 0;
+            for File { name, text } in &self.files {
+                // As they are joined.
+                let lines = text.matches('\n').count() + 1;
+                if line <= before + lines {
+                    return (self.root.join(name), line - before);
+                }
+                before += lines;
+            }
         }
         let file = self.files.iter().find(|file| copy.ends_with(&file.name));
-        file.map_or_else(|| self.root.clone(), |file| self.root.join(&file.name))
+        (file.map_or_else(|| self.root.clone(), |file| self.root.join(&file.name)), line)
     }
 
     fn check_provider(&self) -> Result<(), Error> {

@@ -27,6 +27,8 @@ pub(super) struct Cli {
     pub version: Version,
     /// The major that it answers as: its own, but for the managed one, which takes on that of the project.
     pub major: u64,
+    /// Whether it is ours: it stands in for any of its major.
+    pub is_managed: bool,
     /// Why this one.
     pub why: String,
 }

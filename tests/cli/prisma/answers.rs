@@ -337,6 +337,14 @@ async fn a_folder_of_files_is_one_schema() {
     let error = broken.diff(&url(&empty)).await.unwrap_err().to_string();
     assert!(error.contains(&format!("{}/db/schema/models/b.prisma:4: ", broken.root())), "{error}");
 
+    // What stands in for a Prisma that is not installed takes what any of them takes, and tells the same places.
+    let stood_in = folder(None);
+    stood_in.write("db/schema/main.prisma", "datasource db {\n  provider = \"postgresql\"\n}\n");
+    assert_eq!(script(stood_in.diff(&url(&empty)).await), scripts[0]);
+    stood_in.write("db/schema/models/b.prisma", "model B {\n  id  Int @id\n  aId Int\n  a   Nothing\n}");
+    let error = stood_in.diff(&url(&empty)).await.unwrap_err().to_string();
+    assert!(error.contains(&format!("{}/db/schema/models/b.prisma:4: ", stood_in.root())), "{error}");
+
     let old = folder(Some("5.4.2"));
     let error = old.diff(&url(&empty)).await.unwrap_err();
     assert!(
