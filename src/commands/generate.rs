@@ -103,6 +103,9 @@ impl Generate<'_> {
         if !self.args.allow.is_empty() {
             self.job.note("--allow allowed nothing: there is no change");
         }
+        if self.args.down.is_some() {
+            self.job.note("--down=MIGRATION writes the way back of a migration that is there already");
+        }
         let outcome = match (gone.is_empty(), self.args.dry_run) {
             (false, false) => Outcome::Synced,
             _ => Outcome::NoChanges,

@@ -65,6 +65,9 @@ fn a_dry_run_shows_both_and_without_a_change_there_is_no_way_back() {
         "{}",
         ended.stdout
     );
+    project.write("prisma/schema.prisma", &schema("", ""));
+    run(&project.path(), &["x", "--down"]).expect(0).says(&["No schema changes", "--down=MIGRATION writes"]);
+    project.write("prisma/schema.prisma", &schema("  email String?\n", ""));
     assert_eq!(project.state(), before);
 }
 
