@@ -52,6 +52,7 @@ pub mod commands;
 pub mod report;
 
 // What all of them stand on.
+pub mod cache;
 pub mod error;
 pub mod finding;
 pub mod outcome;

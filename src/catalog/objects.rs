@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Catalog, Class, Column, Constraint, Definition, Id, Index, RowSecurity, Table, TableKind, TypeShape,
@@ -12,7 +12,7 @@ use super::{
 use crate::guard::name::Name;
 
 /// The kinds of objects, outermost first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "SQL's own words")]
 pub enum Kind {
@@ -66,7 +66,7 @@ impl Kind {
 }
 
 /// What can be said about objects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "SQL's own words")]
 pub enum Property {

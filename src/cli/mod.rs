@@ -1,6 +1,7 @@
 //! What can be typed: clap's types. `parse` turns the arguments into them.
 
 pub mod baseline;
+pub mod cache;
 pub mod check;
 pub mod ci;
 pub mod deploy;
@@ -72,6 +73,9 @@ pub enum Command {
     Init(InitArgs),
     /// Show what would be used and why, and how to mend what is missing
     Doctor,
+    /// Show what earlier runs found out, where that is kept, and remove it
+    #[command(subcommand)]
+    Cache(cache::CacheCommand),
     /// Print the workflows that make every pull request pass the check
     #[command(subcommand)]
     Ci(ci::CiCommand),
@@ -102,6 +106,7 @@ impl Command {
             Self::Snapshot(_) => "snapshot",
             Self::Init(_) => "init",
             Self::Doctor => "doctor",
+            Self::Cache(_) => "cache",
             Self::Ci(_) => "ci",
             Self::Completions { .. } => "completions",
         }
@@ -261,9 +266,12 @@ pub struct GlobalArgs {
         conflicts_with = "postgres_bin"
     )]
     pub server_url: Option<live::Secret>,
-    /// Where installed tools are kept
+    /// Where installed tools are kept, and what earlier runs found out
     #[arg(long, global = true, value_name = "DIR", env = "RUN_MIGRATION_CACHE_DIR")]
     pub cache_dir: Option<Utf8PathBuf>,
+    /// Use nothing that earlier runs found out, and keep nothing for later ones; installed tools are used all the same
+    #[arg(long, global = true, env = "RUN_MIGRATION_NO_CACHE", value_parser = clap::builder::FalseyValueParser::new())]
+    pub no_cache: bool,
 }
 
 impl GlobalArgs {

@@ -3,7 +3,7 @@
 use super::{
     job::Stop,
     recorded::{Recorded, conclude, contradictions, tell},
-    replayed::Replayed,
+    reference::Reference,
     status::count,
     subject,
 };
@@ -59,7 +59,7 @@ struct Baseline<'a> {
 impl Baseline<'_> {
     async fn story(&mut self) -> Result<Outcome, Stop> {
         let replayed =
-            Replayed::start(self.context, (self.history, &self.target.schema), &mut self.report).await?;
+            Reference::start(self.context, (self.history, &self.target.schema), &mut self.report).await?;
         let expected = replayed.catalog(&self.wanted, &mut self.report).await?;
         let lock = (!self.args.dry_run).then_some(self.args.lock_timeout);
         let database = Recorded::open(self.context, self.target, lock, &mut self.report).await?;
@@ -120,7 +120,7 @@ impl Baseline<'_> {
     /// Refuses where something is lacking, and says up to which migration nothing is.
     async fn contains(
         &mut self,
-        (replayed, ledger): (&Replayed<'_>, &Ledger),
+        (replayed, ledger): (&Reference<'_>, &Ledger),
         expected: &Catalog,
         (live, servers): (&Catalog, Servers),
     ) -> Result<(), Stop> {

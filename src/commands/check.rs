@@ -347,9 +347,9 @@ impl Check<'_> {
         let old = History { directory: history.directory.clone(), migrations: old.to_vec() };
         let bench = Workbench::set_up(&self.job, &old).await?;
         let proofs = bench.prove(added).await?;
-        let missing = bench.left_after(&proofs).await?;
+        let missing = bench.left_after(added).await?;
         let squash = match theirs {
-            Some(theirs) => bench.stands_in_for(&History::of(theirs, &old.directory), &proofs).await?,
+            Some(theirs) => bench.stands_in_for(&History::of(theirs, &old.directory), added).await?,
             None => squash::Verdict::Untried,
         };
         bench.stop().await?;

@@ -131,7 +131,7 @@ impl Generate<'_> {
                 let files = self.styled(&sql, &bench).await?;
                 let migrations = self.plan(files, &all)?;
                 let proofs = bench.prove(&migrations).await?;
-                self.converges(&bench, &sql, (&migrations, &proofs)).await?;
+                self.converges(&bench, &sql, &migrations).await?;
                 (migrations, proofs)
             }
         };
@@ -139,7 +139,7 @@ impl Generate<'_> {
             Some(_) => bench.downs(&migrations).await?,
             None => Vec::new(),
         };
-        replaced.refuse_hand_written(&bench, &self.job, (&migrations, &proofs)).await?;
+        replaced.refuse_hand_written(&bench, &self.job, &migrations).await?;
         bench.stop().await?;
         let gone = replaced.names();
         Ok(Difference { history: replaced.kept, gone, migrations, proofs, downs })
@@ -149,9 +149,12 @@ impl Generate<'_> {
     /// renamed. `None` where there is nothing to do.
     async fn script(&self, bench: &Workbench<'_>, history: &History) -> Result<Option<String>, Stop> {
         if let Some(name) = &self.args.revert {
-            return Ok(Some(bench.ground().undoing(history, history.place_of(name)?).await?));
+            return Ok(Some(bench.ground().await?.undoing(history, history.place_of(name)?).await?));
         }
-        let renames = renames::sql(&self.args.rename, &bench.catalog)?;
+        let renames = match &self.args.rename[..] {
+            [] => String::new(),
+            renames => renames::sql(renames, &bench.catalog().await?)?,
+        };
         Ok(match bench.missing(&renames).await? {
             None if renames.is_empty() => None,
             None => Some(format!("{renames}\n")),
@@ -166,17 +169,17 @@ impl Generate<'_> {
         &self,
         bench: &Workbench<'_>,
         sql: &str,
-        (migrations, proofs): (&[Migration], &[Proof]),
+        migrations: &[Migration],
     ) -> Result<(), Stop> {
         if let Some(undone) = &self.args.revert {
-            return way::schema_was_reverted(undone, bench.converges(proofs, None).await);
+            return way::schema_was_reverted(undone, bench.converges(migrations, None).await);
         }
         let is_prismas = self.args.rename.is_empty();
         let as_it_was = matches!(migrations, [only] if only.sql == sql);
         match (self.args.verify, is_prismas, as_it_was) {
-            (true, ..) | (_, false, _) => bench.converges(proofs, None).await,
+            (true, ..) | (_, false, _) => bench.converges(migrations, None).await,
             (false, true, true) => Ok(()),
-            (false, true, false) => bench.converges(proofs, Some(sql)).await,
+            (false, true, false) => bench.converges(migrations, Some(sql)).await,
         }
     }
 

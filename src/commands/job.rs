@@ -140,7 +140,7 @@ impl<'a> Job<'a> {
     }
 
     /// What the project and its history want of a server.
-    fn wanted(&self, history: &History) -> Result<Wanted, Error> {
+    pub(super) fn wanted(&self, history: &History) -> Result<Wanted, Error> {
         let (mut extensions, roles) = history::needs::of(history)?;
         let of_schema = prisma::extensions(&self.project.schema);
         for wish in of_schema {
@@ -158,14 +158,13 @@ impl<'a> Job<'a> {
     }
 
     /// The majors of Prisma do not all apply migrations in the same order.
-    pub(super) fn warn_of_the_order(&self, history: &History) {
+    pub(super) fn remark_on_the_order(&self, history: &History) -> Option<String> {
         let names = history.migrations.iter().map(|migration| migration.name.as_str());
-        if let Some((one, other)) = differing_pair(names) {
-            self.note(&format!(
-                "Prisma 5 applies {one} before {other}; Prisma 6 and 7 do it the other way round. Here it was done as \
-                 by Prisma 5"
-            ));
-        }
+        let (one, other) = differing_pair(names)?;
+        Some(format!(
+            "Prisma 5 applies {one} before {other}; Prisma 6 and 7 do it the other way round. Here it was done as \
+             by Prisma 5"
+        ))
     }
 
     /// `database` of `server`, and how migrations are applied to it.

@@ -1,6 +1,7 @@
 //! One file for each command: a path through the stages. Dispatch and life cycle, no logic.
 
 mod baseline;
+mod cache;
 mod check;
 mod ci;
 mod completions;
@@ -14,6 +15,7 @@ mod lint;
 mod preflight;
 mod ready;
 mod recorded;
+mod reference;
 mod release_check;
 mod replace;
 mod replayed;
@@ -72,6 +74,7 @@ async fn run(context: &Context, command: &Command) -> Result<Report, Error> {
         Command::Baseline(args) => baseline::run(context, args).await,
         Command::Resolve(args) => resolve::run(context, args).await,
         Command::Snapshot(args) => snapshot::run(context, args).await,
+        Command::Cache(command) => cache::run(context, command),
         Command::Ci(command) => ci::run(context, command).await,
         Command::Init(args) => init::run(context, args).await,
         Command::Doctor => doctor::run(context).await,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{replayed::Replayed, status};
+use super::{reference::Reference, status};
 use crate::{
     catalog::{self, Catalog, Difference},
     context::Context,
@@ -66,7 +66,7 @@ impl<'a> Recorded<'a> {
     }
 
     /// Whether it is of the same major version as the temporary server.
-    pub(super) async fn servers(&self, replayed: &Replayed<'_>) -> Result<Servers, Error> {
+    pub(super) async fn servers(&self, replayed: &Reference<'_>) -> Result<Servers, Error> {
         let question = "SELECT current_setting('server_version_num')::int / 10000";
         let row = self.sessions.bookkeeper.query_one(question, &[]).await;
         let row = row.map_err(|source| DeployError::Ledger { what: "read", source })?;

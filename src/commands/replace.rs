@@ -8,7 +8,7 @@ use crate::{
     catalog::{self, Catalog, Change, Difference, Kind, Matching, Property},
     error::Error,
     finding::{Finding, Severity},
-    guard::proof::{Effect, Proof},
+    guard::proof::Effect,
     history::{FILE_NAME, History, Migration},
     outcome::Outcome,
     style::{self, Foreign},
@@ -57,7 +57,7 @@ impl Replaced {
         &self,
         bench: &Workbench<'_>,
         job: &Job<'_>,
-        (new, proofs): (&[Migration], &[Proof]),
+        new: &[Migration],
     ) -> Result<(), Stop> {
         let known: String = new.iter().map(|one| one.sql.as_str()).collect::<Vec<_>>().join("\n");
         let mut findings = Vec::new();
@@ -67,18 +67,22 @@ impl Replaced {
             findings.extend(foreign.into_iter().next().map(|first| by_its_text(migration, first)));
         }
         if findings.is_empty() {
-            findings = self.by_what_they_make(bench, proofs).await?;
+            findings = self.by_what_they_make(bench, new).await?;
         }
         job.refuse_damage(findings)
     }
 
     /// A migration that makes what Prisma has no words for, and what takes its place does not.
-    async fn by_what_they_make(&self, bench: &Workbench<'_>, new: &[Proof]) -> Result<Vec<Finding>, Stop> {
+    async fn by_what_they_make(
+        &self,
+        bench: &Workbench<'_>,
+        new: &[Migration],
+    ) -> Result<Vec<Finding>, Stop> {
         let proofs = bench.prove(&self.own).await?;
         let Some(last) = proofs.last() else { return Ok(Vec::new()) };
-        let seen = bench.seen_by_prisma((&last.database, &last.effect.after)).await?;
+        let seen = bench.seen_by_prisma(&self.own).await?;
         let mut unseen = unseen(&seen, &last.effect.after);
-        if let Some(last) = new.last() {
+        if let Some(last) = bench.prove(new).await?.last() {
             let there = catalog::compare(&seen, &last.effect.after, Matching::Names);
             unseen.retain(|difference| !there.contains(difference));
         }

@@ -1,163 +1,186 @@
-//! What a history makes, on a temporary server: for comparison with a database that is not ours.
+//! A temporary server with the history in it: replayed from nothing, or from where an earlier run came to.
 
-use std::cell::Cell;
+use std::time::Duration;
 
-use super::job::Stop;
+use tokio::task::JoinHandle;
+
 use crate::{
-    catalog::{self, Catalog},
-    config::{ConfigError, Project, ReplayAs},
+    cache::databases::{About, Beginning, Databases, Found},
+    config::ReplayAs,
     context::Context,
     error::Error,
     external::External,
-    guard::proof::ProofError,
     history::{
-        self, History,
-        replay::{self, Target},
+        History,
+        replay::{self, Aftermath, Target},
     },
-    postgres::{self, Role, Server, Wanted},
-    report::Report,
+    postgres::{Installation, Role, Server, Venue, Wanted},
+    report::{Tool, progress::Stage},
 };
 
-/// The schema that every database has.
-const PUBLIC: &str = "public";
+/// The database that the history is replayed into.
+pub(super) const HISTORY: &str = "history";
 
-/// How many of the newest migrations are looked at one by one before older ones are.
-const NEWEST: usize = 8;
-
-/// A temporary server for a history.
-pub(super) struct Replayed<'a> {
-    context: &'a Context,
-    server: Server,
-    external: External,
-    replay_as: ReplayAs,
-    databases: Cell<u32>,
-    /// What is there before the history.
-    pub(super) ground: Catalog,
-    /// Its major version.
-    pub(super) major: u32,
+/// What is to be there.
+#[derive(Clone, Copy)]
+pub(super) struct Plan<'p> {
+    pub(super) context: &'p Context,
+    pub(super) wanted: &'p Wanted,
+    pub(super) external: &'p External,
+    pub(super) replay_as: ReplayAs,
+    pub(super) history: &'p History,
 }
 
-impl<'a> Replayed<'a> {
-    /// Starts the server, with what `history` needs, for a database that Prisma uses in `schema`.
-    pub(super) async fn start(
-        context: &'a Context,
-        (history, schema): (&History, &str),
-        report: &mut Report,
-    ) -> Result<Self, Error> {
-        let project = of_project(context).await?;
-        let (postgres_major, replay_as) = project
-            .as_ref()
-            .map_or_else(Default::default, |project| (project.postgres_major, project.replay_as));
-        let external = project.as_ref().map(Project::external).transpose()?.unwrap_or_default();
-        let stage = context.progress.stage("postgres");
-        let (extensions, roles) = history::needs::of(history)?;
-        let schema = (schema != PUBLIC).then(|| schema.to_owned());
-        let wanted = Wanted { major: postgres_major, extensions, roles, schema };
-        let (server, tool) = postgres::serve(context, &wanted, &stage).await?;
-        server.create_roles(&wanted.roles).await?;
-        report.timings.push(stage.done(&format!("{} {}, {}", tool.role, tool.version, tool.why)));
-        let major = tool.version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or_default();
-        report.toolchain.push(tool);
-        let databases = Cell::default();
-        let mut replayed =
-            Self { context, server, external, replay_as, databases, ground: Catalog::default(), major };
-        let empty = replayed.after(&history.first(0)).await?;
-        replayed.ground = empty.read().await?;
-        Ok(replayed)
-    }
+/// What is there.
+pub(super) struct Replayed {
+    pub(super) server: Server,
+    /// What the report says of the server.
+    pub(super) tool: Tool,
+    /// The roles that were made for the history, and what the session was left with.
+    pub(super) about: About,
+    /// How many migrations were there from an earlier run; `None` where no run had left anything.
+    pub(super) remembered: Option<usize>,
+    /// How long each stage took.
+    pub(super) timings: Vec<(&'static str, Duration)>,
+    /// The thread that keeps all of it for later runs.
+    keeping: Option<JoinHandle<()>>,
+}
 
-    /// A database of its own with `history` in it.
-    pub(super) async fn after(&self, history: &History) -> Result<Database<'_>, Error> {
-        self.databases.set(self.databases.get() + 1);
-        let database = Database { replayed: self, name: format!("replayed_{}", self.databases.get()) };
-        self.server.create_database(&database.name, Role::from(self.replay_as)).await?;
-        self.external.prepare(database.target()).await?;
-        replay::replay(history, database.target(), |_| {}).await?;
-        Ok(database)
-    }
-
-    /// The catalog that `history` makes, with a line for it in the report.
-    pub(super) async fn catalog(&self, history: &History, report: &mut Report) -> Result<Catalog, Stop> {
-        let stage = self.context.progress.stage("replay");
-        let catalog = self.after(history).await?.read().await?;
-        report.timings.push(stage.done(&format!("{} migrations applied", history.migrations.len())));
-        Ok(catalog)
-    }
-
-    /// How many of the first migrations of `history` make a catalog that `fits`: the most of them; `None` where not
-    /// even the first does.
-    pub(super) async fn most(
-        &self,
-        history: &History,
-        fits: impl Fn(&Catalog) -> bool,
-    ) -> Result<Option<usize>, Error> {
-        let stage = self.context.progress.stage("replay");
-        stage.doing("looking for the newest migration up to which everything is there");
-        let (mut end, mut width) = (history.migrations.len(), NEWEST);
-        while end > 0 {
-            let start = end.saturating_sub(width);
-            let database = self.after(&history.first(start)).await?;
-            let mut most = None;
-            for count in start + 1..=end {
-                database.add(&history.first(count)).await?;
-                if fits(&database.read().await?) {
-                    most = Some(count);
-                }
-            }
-            if most.is_some() {
-                return Ok(most);
-            }
-            (end, width) = (start, width * 4);
-        }
-        Ok(None)
-    }
-
-    /// Whether `[external]` names what a difference is about, or it was there before the history.
-    pub(super) fn is_beside(&self, difference: &catalog::Difference) -> bool {
-        let objects = self.ground.objects();
-        self.external.keeps(difference)
-            || objects.iter().any(|one| (one.kind, &one.name) == (difference.kind, &difference.object))
-    }
-
-    /// Ends the server.
+impl Replayed {
+    /// Waits until it is kept, then ends the server.
     pub(super) async fn stop(self) -> Result<(), Error> {
+        if let Some(keeping) = self.keeping {
+            // What could not be kept is replayed again.
+            let _ = keeping.await;
+        }
         Ok(self.server.stop().await?)
     }
 }
 
-/// A database of the temporary server.
-pub(super) struct Database<'r> {
-    replayed: &'r Replayed<'r>,
-    name: String,
+/// Has `plan` done at `venue`. `stage` is that of the server.
+///
+/// # Errors
+/// Where the server does not come up, or a migration fails.
+pub(super) async fn replayed(plan: Plan<'_>, venue: &Venue<'_>, stage: Stage) -> Result<Replayed, Error> {
+    match venue {
+        Venue::Theirs(url) => {
+            stage.doing("connecting to the server of --server-url");
+            let (server, tool) = Server::join(plan.context, url, plan.wanted).await?;
+            plan.whole_history(server, tool, stage).await
+        }
+        Venue::Ours(installation) => {
+            stage.doing("starting");
+            plan.at_home(installation, stage).await
+        }
+    }
 }
 
-impl Database<'_> {
-    fn target(&self) -> Target<'_> {
-        let Replayed { context, server, replay_as, .. } = self.replayed;
-        let limit = context.settings.step_timeout();
-        Target { server, database: &self.name, replay_as: *replay_as, now: context.now, limit }
-    }
-
-    /// Applies the last migration of `history`, whose others are there.
-    pub(super) async fn add(&self, history: &History) -> Result<(), Error> {
-        match history.migrations.last() {
-            Some(last) => Ok(replay::add(last, self.target()).await?),
-            None => Ok(()),
+impl Plan<'_> {
+    /// On a server of our own: from where an earlier run came to, and kept for the next one.
+    async fn at_home(self, installation: &Installation, stage: Stage) -> Result<Replayed, Error> {
+        let Self { context, wanted, external, replay_as, history } = self;
+        let beginning = Beginning { installation, wanted, external, replay_as, today: context.today() };
+        let databases = Databases::of(context, &beginning, history);
+        let found = databases.as_ref().and_then(Databases::longest);
+        let replayed = match self.resume(installation, found).await {
+            Some((server, found)) => self.go_on(server, (&found, installation.tool()), stage).await?,
+            None => {
+                let server = Server::start(context, installation).await?;
+                self.whole_history(server, installation.tool(), stage).await?
+            }
+        };
+        match databases {
+            Some(databases) if replayed.is_news(history) => {
+                self.keep(replayed, &databases, installation).await
+            }
+            _ => Ok(replayed),
         }
     }
 
-    /// Its catalog.
-    pub(super) async fn read(&self) -> Result<Catalog, Error> {
-        let client = self.replayed.server.connect(&self.name, Role::from(self.replayed.replay_as)).await?;
-        Ok(catalog::read(&client).await.map_err(ProofError::Catalog)?)
+    /// A server on what was found, if it starts: what does not is as good as not there.
+    async fn resume(&self, installation: &Installation, found: Option<Found>) -> Option<(Server, Found)> {
+        let mut found = found?;
+        let packed = std::mem::take(&mut found.packed);
+        let server = Server::resume(self.context, installation, packed).await.ok()?;
+        Some((server, found))
+    }
+
+    /// Applies the history to an empty database of `server`, after what has to be there before it.
+    async fn whole_history(self, server: Server, tool: Tool, stage: Stage) -> Result<Replayed, Error> {
+        let Self { wanted, external, history, .. } = self;
+        let server = server.looking_into(wanted);
+        let roles = server.create_roles(&wanted.roles).await?;
+        let started = stage.done(&line(&tool));
+        let stage = self.context.progress.stage("replay");
+        server.create_database(HISTORY, Role::from(self.replay_as)).await?;
+        let target = self.target(&server);
+        external.prepare(target).await?;
+        stage.steps(history.migrations.len());
+        let aftermath = replay::replay(history, target, |migration| stage.step(&migration.name)).await?;
+        let replayed = stage.done(&format!("{} migrations applied", history.migrations.len()));
+        let about = About { goes_on: aftermath == Aftermath::Nothing, roles };
+        let timings = vec![started, replayed];
+        Ok(Replayed { server, tool, about, remembered: None, timings, keeping: None })
+    }
+
+    /// Applies the rest of the history to what an earlier run left.
+    async fn go_on(
+        self,
+        server: Server,
+        (found, tool): (&Found, Tool),
+        stage: Stage,
+    ) -> Result<Replayed, Error> {
+        let server = server.looking_into(self.wanted);
+        let started = stage.done(&line(&tool));
+        let stage = self.context.progress.stage("replay");
+        let (remembered, rest) = (found.applied, &self.history.migrations[found.applied..]);
+        let mut about = found.about.clone();
+        if !rest.is_empty() {
+            stage.steps(rest.len());
+            let target = self.target(&server);
+            let aftermath = replay::go_on(rest, target, |one| stage.step(&one.name)).await?;
+            about.goes_on = aftermath == Aftermath::Nothing;
+        }
+        let replayed = stage.done(&match rest.len() {
+            0 => format!("{remembered} migrations, from the cache"),
+            more => format!("{remembered} migrations, from the cache, and {more} applied"),
+        });
+        let timings = vec![started, replayed];
+        let remembered = Some(remembered);
+        Ok(Replayed { server, tool, about, remembered, timings, keeping: None })
+    }
+
+    /// Puts a copy of what was replayed aside for later runs, which a thread keeps while this one goes on.
+    async fn keep(
+        self,
+        replayed: Replayed,
+        databases: &Databases,
+        installation: &Installation,
+    ) -> Result<Replayed, Error> {
+        let Replayed { server, about, .. } = replayed;
+        let (server, aside) = server.put_aside(self.context, installation).await?;
+        let keeping = databases.keep(&self.context.processes, &about, aside);
+        Ok(Replayed { server, about, keeping, ..replayed })
+    }
+
+    fn target<'t>(&self, server: &'t Server) -> Target<'t> {
+        Target {
+            server,
+            database: HISTORY,
+            replay_as: self.replay_as,
+            now: self.context.now,
+            limit: self.context.settings.step_timeout(),
+        }
     }
 }
 
-/// The repository's project, where there is one around.
-async fn of_project(context: &Context) -> Result<Option<Project>, Error> {
-    match Project::find(context).await {
-        Ok(project) => Ok(Some(project)),
-        Err(ConfigError::NoLayout { .. }) => Ok(None),
-        Err(error) => Err(error.into()),
+impl Replayed {
+    /// Whether there is more in it than an earlier run left.
+    fn is_news(&self, history: &History) -> bool {
+        self.remembered != Some(history.migrations.len())
     }
+}
+
+fn line(tool: &Tool) -> String {
+    format!("{} {}, {}", tool.role, tool.version, tool.why)
 }

@@ -3,7 +3,7 @@
 use super::{
     job::Stop,
     recorded::{Recorded, conclude, tell},
-    replayed::Replayed,
+    reference::Reference,
     subject,
 };
 use crate::{
@@ -64,7 +64,7 @@ impl<'a> Resolve<'a> {
         let replayed = match self.args.force {
             true => None,
             false => Some(
-                Replayed::start(self.context, (self.history, &self.target.schema), &mut self.report).await?,
+                Reference::start(self.context, (self.history, &self.target.schema), &mut self.report).await?,
             ),
         };
         let database = self.open().await?;
@@ -137,7 +137,7 @@ impl<'a> Resolve<'a> {
     /// Refuses where the database does not have what the migration makes.
     async fn prove(
         &mut self,
-        (replayed, database): (&Replayed<'_>, &Recorded<'_>),
+        (replayed, database): (&Reference<'_>, &Recorded<'_>),
         ledger: &Ledger,
         at: usize,
     ) -> Result<(), Stop> {
@@ -171,7 +171,7 @@ impl<'a> Resolve<'a> {
     /// What the migration did, and the catalog that it and everything applied since make.
     async fn step(
         &self,
-        replayed: &Replayed<'_>,
+        replayed: &Reference<'_>,
         ledger: &Ledger,
         at: usize,
     ) -> Result<(Touched, Catalog), Error> {
@@ -190,7 +190,7 @@ impl<'a> Resolve<'a> {
 
     fn undone(
         &self,
-        replayed: &Replayed<'_>,
+        replayed: &Reference<'_>,
         (step, expected): (&Touched, &Catalog),
         (live, servers): (&Catalog, Servers),
     ) -> Vec<Difference> {

@@ -2,13 +2,18 @@
 
 use camino::Utf8Path;
 
-use super::{job::database_schema, subject};
+use super::{
+    job::database_schema,
+    replayed::{self, HISTORY, Plan},
+    subject,
+};
 use crate::{
     cli::{Format, live::SnapshotArgs},
     config::{ConfigError, Project, ReplayAs},
     context::Context,
     error::Error,
-    history::{self, History, replay},
+    external::External,
+    history::{self, History},
     live::{
         catalog::{self, Catalog},
         snapshot::Snapshot,
@@ -17,8 +22,6 @@ use crate::{
     postgres::{self, Role, Wanted},
     report::Report,
 };
-
-const DATABASE: &str = "history";
 
 /// Makes the snapshot.
 ///
@@ -45,29 +48,23 @@ pub(super) async fn run(context: &Context, args: &SnapshotArgs) -> Result<Report
 /// The catalog that `history` makes on a temporary server.
 async fn replayed(context: &Context, history: &History, report: &mut Report) -> Result<Catalog, Error> {
     let Asked { major, replay_as, schema } = of_project(context).await?;
-    let role = Role::from(replay_as);
     let stage = context.progress.stage("postgres");
     let (extensions, roles) = history::needs::of(history)?;
     let wanted = Wanted { major, extensions, roles, schema };
-    let (server, tool) = postgres::serve(context, &wanted, &stage).await?;
-    server.create_roles(&wanted.roles).await?;
-    report.timings.push(stage.done(&format!("{} {}, {}", tool.role, tool.version, tool.why)));
-    report.toolchain.push(tool);
+    let venue = postgres::venue(context, &wanted, &stage).await?;
+    let plan = Plan { context, wanted: &wanted, external: &External::default(), replay_as, history };
+    let replayed = replayed::replayed(plan, &venue, stage).await?;
+    report.timings.extend(&replayed.timings);
+    report.toolchain.push(replayed.tool.clone());
 
-    let stage = context.progress.stage("replay");
-    server.create_database(DATABASE, role).await?;
-    stage.steps(history.migrations.len());
-    let limit = context.settings.step_timeout();
-    let target = replay::Target { server: &server, database: DATABASE, replay_as, now: context.now, limit };
-    replay::replay(history, target, |migration| stage.step(&migration.name)).await?;
-    let client = server.connect(DATABASE, role).await?;
-    let tables = catalog::of(&client, server.schema())
+    let stage = context.progress.stage("catalog");
+    let client = replayed.server.connect(HISTORY, Role::from(replay_as)).await?;
+    let tables = catalog::of(&client, replayed.server.schema())
         .await
         .map_err(|source| postgres::Error::Query { what: "read the catalog".into(), source })?;
-    let result = format!("{} migrations applied, {} tables", history.migrations.len(), tables.0.len());
-    report.timings.push(stage.done(&result));
+    report.timings.push(stage.done(&format!("{} tables", tables.0.len())));
     drop(client);
-    server.stop().await?;
+    replayed.stop().await?;
     Ok(tables)
 }
 

@@ -111,16 +111,16 @@ pub(super) const fn hint(standing: Standing) -> Option<&'static str> {
              directory before anything is applied.",
         ),
         Standing::Failed => Some(
-            "Next: find out what the failed migration left behind, mend it, and tell Prisma \
-             (prisma migrate resolve --applied or --rolled-back NAME). Until then nothing more is applied (P3009).",
+            "Next: find out what the failed migration left behind, mend it, and record it: `run-migration resolve NAME \
+             --applied` or `--rolled-back`, as prisma migrate resolve does. Until then nothing more is applied (P3009).",
         ),
         Standing::Edited => Some(
             "Next: restore the file as it was applied. Prisma never runs an applied migration again, so the change \
              reaches new databases only.",
         ),
         Standing::NotManaged => Some(
-            "Next: baseline the database (prisma migrate resolve --applied NAME for each migration that it already \
-             has). Until then prisma migrate deploy refuses it (P3005).",
+            "Next: `run-migration baseline` finds out what it has of the history and records that as applied (or prisma \
+             migrate resolve --applied NAME for each). Until then prisma migrate deploy refuses it (P3005).",
         ),
     }
 }

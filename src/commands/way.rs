@@ -46,11 +46,11 @@ impl Ground<'_> {
     pub(super) async fn undoing(self, history: &History, at: usize) -> Result<String, Stop> {
         let migration = &history.migrations[at];
         let found = self.existing(history, at).await?;
-        let later = history.after(at);
-        if !later.migrations.is_empty() {
+        let later = &history.migrations[at + 1..];
+        if !later.is_empty() {
             self.server.clone_database(AFTER, LATER).await?;
             let (after, target) = (self.job.target(self.server, AFTER), self.job.target(self.server, LATER));
-            replay::go_on(&later, target).await?;
+            replay::go_on(later, target, |_| {}).await?;
             let effect = back::effect_of(BEFORE, after).await?;
             back::is_undone(migration, &found.sql, &effect, target).await?;
         }

@@ -15,7 +15,6 @@ mod script;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 
 pub use self::{
     advice::advise,
@@ -23,6 +22,7 @@ pub use self::{
     script::ExternalError,
 };
 use crate::{
+    cache::{Fingerprint, Key},
     catalog::{Catalog, Difference},
     guard::proof::{Effect, Verdict},
     history::replay::Target,
@@ -161,18 +161,27 @@ impl External {
         self.keep.iter().filter_map(|kept| kept.lost(effect)).collect()
     }
 
-    /// A hash of all that shapes a temporary database: a part of every key of a cache.
+    /// A hash of all that shapes a temporary database before the history.
     #[must_use]
-    pub fn fingerprint(&self) -> String {
-        let mut hash = Sha256::new();
-        let mut add = |text: &str| {
-            hash.update(text.len().to_le_bytes());
-            hash.update(text);
-        };
-        self.keep.iter().for_each(|kept| add(&kept.to_string()));
-        for script in self.before.iter().chain(&self.init).chain(&self.setup) {
-            add(script.sql());
-        }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    pub fn beginning(&self) -> Key {
+        Fingerprint::new("before the history")
+            .with_option(self.before.as_ref().map(script::Script::sql))
+            .with_option(self.init.as_ref().map(script::Script::sql))
+            .key()
+    }
+
+    /// A hash of all that shapes a temporary database and what Prisma sees of it.
+    #[must_use]
+    pub fn fingerprint(&self) -> Key {
+        Fingerprint::new("outside of Prisma's model")
+            .with(self.beginning())
+            .with_all(self.setup.iter().map(script::Script::sql))
+            .with_all(self.keep.iter().map(ToString::to_string))
+            .key()
+    }
+
+    /// The scripts, for whoever wants to know what they do.
+    pub fn scripts(&self) -> impl Iterator<Item = &str> {
+        self.before.iter().chain(&self.init).chain(&self.setup).map(script::Script::sql)
     }
 }

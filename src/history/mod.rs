@@ -92,12 +92,6 @@ impl History {
         Self { directory: self.directory.clone(), migrations: self.migrations[..count].to_vec() }
     }
 
-    /// The migrations after the `at`th, from 0.
-    #[must_use]
-    pub fn after(&self, at: usize) -> Self {
-        Self { directory: self.directory.clone(), migrations: self.migrations[at + 1..].to_vec() }
-    }
-
     /// The migrations' names, in order.
     #[must_use]
     pub fn names(&self) -> Vec<String> {

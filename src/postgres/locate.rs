@@ -6,8 +6,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{Attempt, Installation, OLDEST_MAJOR, Source, Version, Wanted, account};
 use crate::{
+    cache::programs::Programs,
     context::{Context, Environment},
-    process::{BaseEnvironment, Invocation, ProcessError, RunAs},
+    process::{BaseEnvironment, Finished, Invocation, ProcessError, RunAs},
 };
 
 /// Printing a version takes milliseconds.
@@ -123,7 +124,7 @@ impl Search<'_> {
         // Nothing is made in the directory, but without one it does not answer.
         let question =
             command(&bin.join("initdb"), run_as).args(["--show", "-D", "/nonexistent", "--no-locale"]);
-        let answer = self.context.processes.run(question.timeout(PROBE_LIMIT)).await.ok()?;
+        let answer = self.ask_once(question.timeout(PROBE_LIMIT)).await.ok()?;
         let text = answer.stderr_text();
         text.lines().find_map(|line| line.strip_prefix("share_path=")).map(Utf8PathBuf::from)
     }
@@ -134,19 +135,25 @@ impl Search<'_> {
         let programs = [bin.join("postgres"), bin.join("initdb")];
         let (server, initdb) = tokio::join!(self.ask(&programs[0], run_as), self.ask(&programs[1], run_as));
         let (server, initdb) = (server?, initdb?);
-        if server == initdb {
+        if server.number == initdb.number {
             Ok(server)
         } else {
             Err(format!("postgres is {}, but initdb is {}", server.number, initdb.number))
         }
     }
 
+    /// Asks a program of PostgreSQL, unless it was asked before and is the same.
+    async fn ask_once(&self, question: Invocation) -> Result<Finished, ProcessError> {
+        match self.context.cache_dir() {
+            Ok(cache) => Programs::new(&self.context.processes, &cache).ask(question).await,
+            Err(_) => self.context.processes.run(question).await,
+        }
+    }
+
     async fn ask(&self, program: &Utf8Path, run_as: &RunAs) -> Result<Version, String> {
         let name = program.file_name().unwrap_or_default();
         let answer = self
-            .context
-            .processes
-            .run(command(program, run_as).arg("--version").timeout(PROBE_LIMIT))
+            .ask_once(command(program, run_as).arg("--version").timeout(PROBE_LIMIT))
             .await
             .map_err(|error| match error {
                 ProcessError::Io { source, .. } => format!("{name} could not be run: {source}"),
@@ -178,7 +185,7 @@ pub(super) fn command(program: &Utf8Path, run_as: &RunAs) -> Invocation {
 /// `postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)` and its relatives.
 fn parse_version(text: &str) -> Option<Version> {
     let number = text.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
-    Some(Version { major: leading_number(number), number: number.to_owned() })
+    Some(Version { major: leading_number(number), number: number.to_owned(), build: text.trim().to_owned() })
 }
 
 fn leading_number(text: &str) -> u32 {

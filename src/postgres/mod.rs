@@ -6,9 +6,11 @@
 mod account;
 mod cache;
 mod data;
+mod door;
 mod error;
 mod guest;
 mod install;
+mod kept;
 mod locate;
 mod npm;
 mod pins;
@@ -21,8 +23,10 @@ mod workdir;
 
 use camino::Utf8PathBuf;
 
+pub use door::Door;
 pub(crate) use error::describe;
 pub use error::{Attempt, Error};
+pub(crate) use kept::{identity, pack};
 pub use server::{Role, Server};
 pub use wanted::{Wanted, Wish};
 
@@ -74,6 +78,8 @@ pub struct Version {
     pub major: u32,
     /// The whole number, such as `17.2`.
     pub number: String,
+    /// All that the server says of itself, such as `postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)`.
+    pub build: String,
 }
 
 /// Where PostgreSQL comes from, in the order of the search.
@@ -121,15 +127,38 @@ impl Source {
 /// # Errors
 /// Where nothing serves, or it does not come up.
 pub async fn serve(context: &Context, wanted: &Wanted, stage: &Stage) -> Result<(Server, Tool), Error> {
-    let url = context.settings.server_url.as_ref().map(Secret::reveal).filter(|url| !url.is_empty());
-    if let Some(url) = url {
-        stage.doing("connecting to the server of --server-url");
-        return Server::join(context, url, wanted).await;
+    match venue(context, wanted, stage).await? {
+        Venue::Theirs(url) => {
+            stage.doing("connecting to the server of --server-url");
+            Server::join(context, url, wanted).await
+        }
+        Venue::Ours(installation) => {
+            stage.doing("starting");
+            let server = Server::start(context, &installation).await?.looking_into(wanted);
+            Ok((server, installation.tool()))
+        }
     }
-    let installation = acquire(context, wanted.clone(), stage).await?;
-    stage.doing("starting");
-    let server = Server::start(context, &installation).await?.looking_into(wanted);
-    Ok((server, installation.tool()))
+}
+
+/// Where the databases of a run will be.
+#[derive(Debug)]
+pub enum Venue<'a> {
+    /// On the server of the user's that this URL names.
+    Theirs(&'a str),
+    /// On a server of our own.
+    Ours(Installation),
+}
+
+/// Where the databases of a run will be; nothing is started yet.
+///
+/// # Errors
+/// Where nothing serves.
+pub async fn venue<'a>(context: &'a Context, wanted: &Wanted, stage: &Stage) -> Result<Venue<'a>, Error> {
+    let url = context.settings.server_url.as_ref().map(Secret::reveal).filter(|url| !url.is_empty());
+    match url {
+        Some(url) => Ok(Venue::Theirs(url)),
+        None => acquire(context, wanted.clone(), stage).await.map(Venue::Ours),
+    }
 }
 
 /// Finds PostgreSQL, or installs it, and proves that it runs here and has what is `wanted`. `stage` is told what

@@ -14,6 +14,7 @@ use super::{
     Error, Installation,
     data::data,
     error::{describe, tail},
+    kept::is_at_rest,
     locate::command,
     server::{PUBLIC, Role, quote},
     workdir::WorkDirectory,
@@ -34,7 +35,7 @@ const POLL: Duration = Duration::from_millis(1);
 const LEAVE: Duration = Duration::from_secs(10);
 
 /// Settings for a server whose data nobody will ever need again.
-const SETTINGS: [&str; 20] = [
+pub(super) const SETTINGS: [&str; 20] = [
     "listen_addresses=",
     "port=1",
     "fsync=off",
@@ -127,11 +128,32 @@ impl Postmaster {
         }
     }
 
+    /// Ends the server in order, so that its files are all there is, and gives its directory back. There is an error
+    /// where it did not come to rest: what is on the disk is not all then.
+    pub(super) async fn rest(mut self) -> Result<WorkDirectory, Error> {
+        self.signal(Signal::SIGINT);
+        let left = tokio::time::timeout(LEAVE, self.child.wait()).await;
+        let failed = |what: &str| Error::File {
+            path: self.path.clone(),
+            source: std::io::Error::other(format!("the server there did not end in order: {what}")),
+        };
+        let status =
+            left.map_err(|_| failed("it does not end"))?.map_err(|error| failed(&error.to_string()))?;
+        if !status.success() || !is_at_rest(&data(&self.path)) {
+            return Err(failed(&status.to_string()));
+        }
+        self.directory.take().ok_or_else(|| failed("its directory is gone"))
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(pid) = self.child.id().and_then(|id| i32::try_from(id).ok()) {
+            let _ = kill(Pid::from_raw(pid), signal);
+        }
+    }
+
     /// SIGQUIT: the server leaves at once, and unlike after SIGKILL no shared memory stays behind.
     fn quit(&self) {
-        if let Some(pid) = self.child.id().and_then(|id| i32::try_from(id).ok()) {
-            let _ = kill(Pid::from_raw(pid), Signal::SIGQUIT);
-        }
+        self.signal(Signal::SIGQUIT);
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::{sync::Mutex, time::Duration};
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use tokio_postgres::Client;
 
 use super::{
     Error, Installation, Wanted, Wish,
-    data::initdb,
+    data::{self, initdb},
     guest::Guest,
     postmaster::{PORT, Postmaster, connect},
     workdir::WorkDirectory,
@@ -80,7 +80,7 @@ impl Server {
     ///
     /// # Errors
     /// Where it cannot be reached, lacks what is wanted, or lets us make no database.
-    pub(super) async fn join(context: &Context, url: &str, wanted: &Wanted) -> Result<(Self, Tool), Error> {
+    pub(crate) async fn join(context: &Context, url: &str, wanted: &Wanted) -> Result<(Self, Tool), Error> {
         let (guest, admin, about) = Guest::join(context, url, wanted).await?;
         let path = guest.place().to_owned();
         let why = "the server of --server-url".to_owned();
@@ -104,19 +104,65 @@ impl Server {
     pub async fn start(context: &Context, installation: &Installation) -> Result<Self, Error> {
         let directory = WorkDirectory::create(context, &installation.run_as).await?;
         let directory = initdb(context, installation, directory).await?;
+        let server = Self::on(context, installation, directory).await?;
+        server.execute("create its role", &format!("CREATE ROLE {OWNER} LOGIN")).await?;
+        Ok(server)
+    }
+
+    /// Starts a server on a data directory that was packed at an earlier run.
+    ///
+    /// # Errors
+    /// As for [`Server::start`], and where what was packed is no such directory.
+    pub async fn resume(
+        context: &Context,
+        installation: &Installation,
+        packed: Vec<u8>,
+    ) -> Result<Self, Error> {
+        let directory = WorkDirectory::create(context, &installation.run_as).await?;
+        let directory = data::unpack(installation, directory, packed).await?;
+        Self::on(context, installation, directory).await
+    }
+
+    /// Ends the server in order and starts it again on a copy of its data directory; where the original is, which goes
+    /// with the server. Only for a server of our own.
+    ///
+    /// # Errors
+    /// Where it does not end in order or does not start again.
+    pub async fn put_aside(
+        self,
+        context: &Context,
+        installation: &Installation,
+    ) -> Result<(Self, Utf8PathBuf), Error> {
+        let Self { place: Place::Ours(postmaster), admin, roles, schema, .. } = self else {
+            return Err(Error::File {
+                path: Utf8PathBuf::new(),
+                source: std::io::ErrorKind::Unsupported.into(),
+            });
+        };
+        drop(admin);
+        let directory = postmaster.rest().await?;
+        let (directory, aside) = data::put_aside(installation, directory).await?;
+        let again = Self::on(context, installation, directory).await?;
+        Ok((Self { roles, schema, ..again }, aside))
+    }
+
+    /// Starts a server on the data directory in `directory`.
+    async fn on(
+        context: &Context,
+        installation: &Installation,
+        directory: WorkDirectory,
+    ) -> Result<Self, Error> {
         let mut postmaster = Postmaster::spawn(context, installation, directory)?;
         let limit = context.settings.step_timeout();
         let admin = postmaster.ready(limit).await?;
-        let server = Self {
+        Ok(Self {
             place: Place::Ours(Box::new(postmaster)),
             admin,
             major: installation.version.major,
             limit,
             roles: Mutex::default(),
             schema: PUBLIC.to_owned(),
-        };
-        server.execute("create its role", &format!("CREATE ROLE {OWNER} LOGIN")).await?;
-        Ok(server)
+        })
     }
 
     /// Makes the empty database `name`, owned by `role`.
@@ -242,16 +288,7 @@ impl Server {
     pub fn prisma_url(&self, database: &str, role: Role) -> String {
         match &self.place {
             Place::Theirs(guest) => guest.prisma_url(database, &self.schema),
-            Place::Ours(postmaster) => format!(
-                "postgresql://{}@localhost:{PORT}/{}?host={}{}",
-                role.name(),
-                percent_encode(database),
-                percent_encode(postmaster.directory().as_str()),
-                match &*self.schema {
-                    PUBLIC => String::new(),
-                    schema => format!("&schema={}", percent_encode(schema)),
-                }
-            ),
+            Place::Ours(postmaster) => url((role, database), postmaster.directory(), &self.schema),
         }
     }
 
@@ -327,6 +364,20 @@ impl Server {
             Err(_) => Err(Error::NoAnswer { what: what.to_owned(), after: self.limit }),
         }
     }
+}
+
+/// The URL, in Prisma's dialect, of a database behind the socket in `directory`.
+pub(super) fn url((role, database): (Role, &str), directory: &Utf8Path, schema: &str) -> String {
+    format!(
+        "postgresql://{}@localhost:{PORT}/{}?host={}{}",
+        role.name(),
+        percent_encode(database),
+        percent_encode(directory.as_str()),
+        match schema {
+            PUBLIC => String::new(),
+            schema => format!("&schema={}", percent_encode(schema)),
+        }
+    )
 }
 
 /// As an identifier in SQL, and as one directory in a list of them.

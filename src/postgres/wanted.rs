@@ -96,7 +96,7 @@ const OWN: [&str; 56] = [
 ];
 
 impl Wanted {
-    pub(super) fn schema(&self) -> &str {
+    pub(crate) fn schema(&self) -> &str {
         self.schema.as_deref().unwrap_or(PUBLIC)
     }
 

@@ -1,10 +1,11 @@
 //! `prisma migrate diff` from a live database to a schema, and from nothing to a live database. The only place that
 //! knows the CLI's flags.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use semver::Version;
+use tokio::task::JoinHandle;
 
 use super::{
     error::Error,
@@ -55,7 +56,8 @@ pub async fn diff(
     toolchain: &Toolchain,
     request: &DiffRequest<'_>,
 ) -> Result<Diff, Error> {
-    ask(processes, toolchain, (request, Sides::DatabaseToSchema)).await
+    let schema = Arc::new(Schema::read(request.schema)?);
+    ask(processes, toolchain, request, (schema, Sides::DatabaseToSchema))?.answer().await
 }
 
 /// Asks Prisma how the database of `request` is made from nothing: of what is in it, the answer holds what Prisma can
@@ -68,13 +70,16 @@ pub async fn made(
     toolchain: &Toolchain,
     request: &DiffRequest<'_>,
 ) -> Result<Diff, Error> {
-    ask(processes, toolchain, (request, Sides::NothingToDatabase)).await
+    let schema = Arc::new(Schema::read(request.schema)?);
+    ask(processes, toolchain, request, (schema, Sides::NothingToDatabase))?.answer().await
 }
 
 /// What is compared with what.
 #[derive(Debug, Clone, Copy)]
-enum Sides {
+pub(crate) enum Sides {
+    /// A database with the schema.
     DatabaseToSchema,
+    /// Nothing with a database.
     NothingToDatabase,
 }
 
@@ -98,28 +103,64 @@ impl Sides {
     }
 }
 
-async fn ask(
+/// Begins to ask about `schema`, which was read before. The CLI is at work while its answer is not yet waited for.
+///
+/// # Errors
+/// Where the CLI cannot take such a schema, or its directory cannot be written to.
+pub(crate) fn ask(
     processes: &Processes,
     toolchain: &Toolchain,
-    (request, sides): (&DiffRequest<'_>, Sides),
-) -> Result<Diff, Error> {
-    let schema = Schema::read(request.schema)?;
+    request: &DiffRequest<'_>,
+    (schema, sides): (Arc<Schema>, Sides),
+) -> Result<Asked, Error> {
     let question = Question::prepare(toolchain, (request, sides), &schema)?;
-    let finished = match processes.run(question.invocation).await {
-        Err(ProcessError::Timeout { after, .. }) => {
-            return Err(Error::Timeout { what: "prisma migrate diff".into(), after });
+    let processes = processes.clone();
+    let finished = tokio::spawn(async move { processes.run(question.invocation).await });
+    Ok(Asked { finished: Task(finished), output: question.output, schema })
+}
+
+/// A question that was asked.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    finished: Task,
+    /// `None` for standard output.
+    output: Option<Utf8PathBuf>,
+    schema: Arc<Schema>,
+}
+
+impl Asked {
+    /// What Prisma says.
+    ///
+    /// # Errors
+    /// Where the schema is not valid, or the CLI fails or hangs.
+    pub(crate) async fn answer(mut self) -> Result<Diff, Error> {
+        let finished = (&mut self.finished.0).await.map_err(std::io::Error::other)?;
+        let finished = match finished {
+            Err(ProcessError::Timeout { after, .. }) => {
+                return Err(Error::Timeout { what: "prisma migrate diff".into(), after });
+            }
+            other => other?,
+        };
+        // 0 is an empty diff, 2 any other; the script itself is what counts.
+        if !matches!(finished.status.code(), Some(0 | 2)) {
+            return Err(failure(&finished, &self.schema));
         }
-        other => other?,
-    };
-    // 0 is an empty diff, 2 any other; the script itself is what counts.
-    if !matches!(finished.status.code(), Some(0 | 2)) {
-        return Err(failure(&finished, &schema));
+        let script = match &self.output {
+            Some(file) => script::from_file(&fs_err::read_to_string(file)?),
+            None => script::from_stdout(&finished.stdout_text())?,
+        };
+        Ok(script.map_or(Diff::Empty, Diff::Script))
     }
-    let script = match question.output {
-        Some(file) => script::from_file(&fs_err::read_to_string(file)?),
-        None => script::from_stdout(&finished.stdout_text())?,
-    };
-    Ok(script.map_or(Diff::Empty, Diff::Script))
+}
+
+/// A task that nobody waits for any more once the value is gone.
+#[derive(Debug)]
+struct Task(JoinHandle<Result<Finished, ProcessError>>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// The command, and where its answer will be.

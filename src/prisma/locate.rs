@@ -15,7 +15,12 @@ use super::{
     toolchain::{Cli, Engine, Start, Toolchain},
     version,
 };
-use crate::{config::Project, context::Environment, process::Processes};
+use crate::{
+    cache::{Fingerprint, Key, programs::Programs},
+    config::Project,
+    context::Environment,
+    process::Processes,
+};
 
 const OURS: &str = "Prisma's wasm build, installed by this tool";
 const NO_NATIVE: &str = "no native engine of this Prisma is on the disk that runs here";
@@ -85,7 +90,7 @@ impl Search<'_> {
         let engine = match self.named_engine().await? {
             _ if self.must_hide_url_from(version.major) => self.our_engine(version.major, DISCREET).await?,
             Some(engine) => engine,
-            None => match native::find(self.processes, self.request.environment, &script).await {
+            None => match native::find(&self.programs(), self.request.environment, &script).await {
                 Some(engine) => engine,
                 None => self.our_engine(version.major, NO_NATIVE).await?,
             },
@@ -109,7 +114,7 @@ impl Search<'_> {
             Some(engine) => engine,
             None => self.our_engine(version.major, "the program does not tell where its own is").await?,
         };
-        let node = Node::find(self.processes, self.request.environment).await.ok();
+        let node = Node::find(&self.programs(), self.request.environment).await.ok();
         let cli = Cli { major: version.major, start: Start::Program(program), version, why };
         Ok(self.toolchain(cli, engine, node))
     }
@@ -123,7 +128,7 @@ impl Search<'_> {
     }
 
     async fn behind_python(self, program: &Utf8Path) -> Result<Option<Utf8PathBuf>, Error> {
-        if Node::find(self.processes, self.request.environment).await.is_err() {
+        if Node::find(&self.programs(), self.request.environment).await.is_err() {
             // It may have brought its own.
             return Ok(None);
         }
@@ -156,7 +161,7 @@ impl Search<'_> {
     }
 
     async fn node_for(self, version: &Version) -> Result<Node, Error> {
-        let node = Node::find(self.processes, self.request.environment).await?;
+        let node = Node::find(&self.programs(), self.request.environment).await?;
         node.check_for(version)?;
         Ok(node)
     }
@@ -175,7 +180,7 @@ impl Search<'_> {
         if !path.is_file() {
             return Err(Error::NoEngine { path });
         }
-        let version = native::probe(self.processes, &path).await.unwrap_or_else(|| "unknown".into());
+        let version = native::probe(&self.programs(), &path).await.unwrap_or_else(|| "unknown".into());
         Ok(Some(Engine { path, version, why: "named by PRISMA_SCHEMA_ENGINE_BINARY".into() }))
     }
 
@@ -197,12 +202,37 @@ impl Search<'_> {
         }
     }
 
+    fn programs(&self) -> Programs<'_> {
+        Programs::new(self.processes, self.request.cache)
+    }
+
     fn cache(&self) -> Utf8PathBuf {
         self.request.cache.join("prisma")
     }
 
     fn toolchain(self, cli: Cli, engine: Engine, node: Option<Node>) -> Toolchain {
-        Toolchain { cli, engine, node, compile_cache: self.cache().join("compiled"), notes: Vec::new() }
+        let identity = self.identity(&cli, &engine, node.as_ref());
+        let compile_cache = self.cache().join("compiled");
+        Toolchain { cli, engine, node, compile_cache, notes: Vec::new(), identity }
+    }
+
+    /// What an answer depends on. What stands behind a program that is none of Prisma's own scripts may change from
+    /// one call to the next.
+    fn identity(self, cli: &Cli, engine: &Engine, node: Option<&Node>) -> Option<Key> {
+        let Start::Script(script) = &cli.start else { return None };
+        let is_read = |name: &str| ["PRISMA_", "NODE_"].iter().any(|prefix| name.starts_with(prefix));
+        let variables = self.request.environment.pairs().filter(|(name, _)| is_read(name));
+        Some(
+            Fingerprint::new("prisma")
+                .with(cli.version.to_string())
+                .with(cli.major.to_le_bytes())
+                .with(self.programs().hash(script)?)
+                .with(&engine.version)
+                .with(self.programs().hash(&engine.path)?)
+                .with_option(node.map(|node| node.version.to_string()))
+                .with_all(variables.map(|(name, value)| format!("{name}={value:?}")))
+                .key(),
+        )
     }
 }
 

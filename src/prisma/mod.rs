@@ -29,12 +29,13 @@ mod surroundings;
 mod toolchain;
 mod version;
 
+pub(crate) use diff::{Asked, Sides, ask};
 pub use diff::{Diff, DiffRequest, diff, made};
 pub use error::{Error, Problem};
 pub use extensions::extensions;
 pub use install::Wanting;
 pub use locate::{LocateRequest, locate};
 pub use project_config::{ProjectConfig, config_in, read_config};
-pub use schema::check as check_schema;
+pub(crate) use schema::Schema;
 pub use search_path::database_schema;
 pub use toolchain::Toolchain;

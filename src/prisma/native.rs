@@ -9,10 +9,7 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::toolchain::Engine;
-use crate::{
-    context::Environment,
-    process::{Invocation, Processes},
-};
+use crate::{cache::programs::Programs, context::Environment, process::Invocation};
 
 const PREFIX: &str = "schema-engine-";
 const PROBE: Duration = Duration::from_secs(5);
@@ -21,12 +18,12 @@ const PROBE: Duration = Duration::from_secs(5);
 ///
 /// `script` is its `prisma/build/index.js`, links resolved.
 pub(super) async fn find(
-    processes: &Processes,
+    programs: &Programs<'_>,
     environment: &Environment,
     script: &Utf8Path,
 ) -> Option<Engine> {
     for path in candidates(environment, script) {
-        if let Some(version) = probe(processes, &path).await {
+        if let Some(version) = probe(programs, &path).await {
             return Some(Engine { path, version, why: "the native engine of this Prisma".into() });
         }
     }
@@ -34,9 +31,9 @@ pub(super) async fn find(
 }
 
 /// The version that an engine tells; nothing where it does not run: one for another system, or half a download.
-pub(super) async fn probe(processes: &Processes, engine: &Utf8Path) -> Option<String> {
+pub(super) async fn probe(programs: &Programs<'_>, engine: &Utf8Path) -> Option<String> {
     let asked = Invocation::new(engine, "/").arg("--version").timeout(PROBE);
-    let finished = processes.run(asked).await.ok()?;
+    let finished = programs.ask(asked).await.ok()?;
     let said = finished.stdout_text();
     // `schema-engine-cli <commit>`
     let (name, version) = said.lines().next()?.trim().split_once(' ')?;

@@ -6,10 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use semver::Version;
 
 use super::error::Error;
-use crate::{
-    context::Environment,
-    process::{Invocation, Processes},
-};
+use crate::{cache::programs::Programs, context::Environment, process::Invocation};
 
 const ASK: Duration = Duration::from_secs(20);
 
@@ -27,11 +24,11 @@ impl Node {
     ///
     /// # Errors
     /// Where there is none, or it does not work.
-    pub(super) async fn find(processes: &Processes, environment: &Environment) -> Result<Self, Error> {
+    pub(super) async fn find(programs: &Programs<'_>, environment: &Environment) -> Result<Self, Error> {
         let missing = || Error::Missing { program: "node", purpose: "it runs Prisma".into() };
         let path = on_path(environment, "node").ok_or_else(missing)?;
         let asked = Invocation::new(&path, "/").arg("--version").timeout(ASK);
-        let finished = processes.run(asked).await?;
+        let finished = programs.ask(asked).await?;
         let said = finished.stdout_text();
         let version = Version::parse(said.trim().trim_start_matches('v'))
             .map_err(|_| Error::NoVersion { path: path.clone(), said: finished.stderr_text() })?;

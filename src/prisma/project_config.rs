@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::{error::Error, find::script_in, node::Node, surroundings};
 use crate::{
+    cache::programs::Programs,
     context::Context,
     process::{Invocation, ProcessError},
     redact::redact,
@@ -38,6 +39,13 @@ pub struct ProjectConfig {
     pub(super) database_schema: Option<String>,
     /// What a diff has to be told: the tables and enums that Prisma must not touch.
     pub(super) kept: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ProjectConfig {
+    /// What of it a diff is told, as text.
+    pub(crate) fn told(&self) -> String {
+        serde_json::Value::from(self.kept.clone()).to_string()
+    }
 }
 
 #[derive(Deserialize)]
@@ -78,7 +86,8 @@ pub async fn read_config(
     if !knows_configurations(&cli) {
         return Ok(None);
     }
-    let node = Node::find(&context.processes, &context.environment).await?;
+    let cache = context.cache_dir().unwrap_or_default();
+    let node = Node::find(&Programs::new(&context.processes, &cache), &context.environment).await?;
     let limit = context.settings.step_timeout();
     let invocation = Invocation::new(&node.path, directory)
         .args(["--input-type=module", "-e", SCRIPT, cli.as_str(), path.as_str(), MARK])

@@ -7,10 +7,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 use regex::Regex;
 
 use super::error::{Error, Problem};
+use crate::cache::{Fingerprint, Key};
 
 /// The schema's files, read.
 #[derive(Debug)]
-pub(super) struct Schema {
+pub(crate) struct Schema {
     /// The file or folder in the repository.
     root: Utf8PathBuf,
     is_folder: bool,
@@ -44,7 +45,7 @@ pub(super) enum Urls {
 
 impl Schema {
     /// Reads a schema file, or all of a folder's, and sees that it is one for PostgreSQL.
-    pub(super) fn read(root: &Utf8Path) -> Result<Self, Error> {
+    pub(crate) fn read(root: &Utf8Path) -> Result<Self, Error> {
         let is_folder = root.is_dir();
         let mut files = Vec::new();
         if is_folder {
@@ -59,6 +60,13 @@ impl Schema {
         let schema = Self { root: root.to_owned(), is_folder, files };
         schema.check_provider()?;
         Ok(schema)
+    }
+
+    /// A hash of all that Prisma is given of it.
+    pub(crate) fn fingerprint(&self) -> Key {
+        let Self { root: _, is_folder, files } = self;
+        let texts = files.iter().flat_map(|File { name, text }| [name.as_str(), text.as_str()]);
+        Fingerprint::new("schema").with([u8::from(*is_folder)]).with_all(texts).key()
     }
 
     /// Whether it is a folder of files.
@@ -163,14 +171,6 @@ impl Schema {
         }
         Ok(())
     }
-}
-
-/// Sees that there is a schema at `root`, and one for PostgreSQL.
-///
-/// # Errors
-/// Where there is none, or it is for another kind of database, with its line.
-pub fn check(root: &Utf8Path) -> Result<(), Error> {
-    Schema::read(root).map(drop)
 }
 
 fn read(path: &Utf8Path) -> Result<String, Error> {

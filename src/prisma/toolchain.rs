@@ -4,7 +4,7 @@ use camino::Utf8PathBuf;
 use semver::Version;
 
 use super::node::Node;
-use crate::report::Tool;
+use crate::{cache::Key, report::Tool};
 
 /// Everything that it takes to ask Prisma something.
 #[derive(Debug, Clone)]
@@ -17,6 +17,7 @@ pub struct Toolchain {
     pub(super) compile_cache: Utf8PathBuf,
     /// What a person should know about the choice.
     pub(super) notes: Vec<String>,
+    pub(super) identity: Option<Key>,
 }
 
 /// A Prisma CLI.
@@ -62,6 +63,12 @@ impl Toolchain {
     #[must_use]
     pub const fn version(&self) -> &Version {
         &self.cli.version
+    }
+
+    /// A hash of all that its answers depend on beside the question; `None` where that cannot be told.
+    #[must_use]
+    pub const fn identity(&self) -> Option<Key> {
+        self.identity
     }
 
     /// For the report: the roles `prisma`, `engine` and `node`.

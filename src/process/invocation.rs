@@ -137,6 +137,11 @@ impl Invocation {
         self
     }
 
+    /// Everything about it but the program: the arguments, the variables, who runs it.
+    pub(crate) fn question(&self) -> String {
+        format!("{:?} {} {:?} {:?} {:?}", self.args, self.cwd, self.base, self.env, self.run_as)
+    }
+
     /// The program's name, for messages.
     #[must_use]
     pub fn program(&self) -> String {

@@ -54,6 +54,9 @@ pub fn render(report: &Report) -> String {
         report.timings.iter().map(|(stage, took)| ((*stage).to_owned(), json!(took.as_millis()))).collect();
     put("timings_ms", Value::Object(timings));
     put("notes", json!(report.notes));
+    if let Some(from_cache) = report.from_cache {
+        put("from_cache", json!(from_cache));
+    }
     if let Some(error) = &report.error {
         put("error", json!(error));
     }

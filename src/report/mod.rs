@@ -66,6 +66,8 @@ pub struct Report {
     pub timings: Vec<(&'static str, Duration)>,
     /// What a person should know although nothing refuses, a sentence each.
     pub notes: Vec<String>,
+    /// What of it earlier runs had found out.
+    pub from_cache: Option<FromCache>,
     /// What went wrong, where something did; redacted.
     pub error: Option<String>,
     /// What to do next.
@@ -76,6 +78,16 @@ pub struct Report {
     pub shows_findings: bool,
     /// The way from the repository's root to the project's, for outputs that name files from the former.
     pub prefix: Utf8PathBuf,
+}
+
+/// What earlier runs had found out: it has to do with how long a run takes, never with its result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FromCache {
+    /// What the history makes, all of it or its beginning.
+    Database,
+    /// What the database and Prisma say about the same inputs: neither was started.
+    Answers,
 }
 
 /// A generated migration.
@@ -154,6 +166,7 @@ impl Report {
             toolchain: Vec::new(),
             timings: Vec::new(),
             notes: Vec::new(),
+            from_cache: None,
             error: None,
             hint: None,
             result: None,

@@ -8,6 +8,8 @@ impl Report {
     /// be done counts before what was refused, that before what was changed, that before what was right already.
     pub fn absorb(&mut self, other: Self, name: &str) {
         let named = |text: &str| format!("{name}: {text}");
+        let is_first = self.gates.is_empty() && self.timings.is_empty();
+        self.from_cache = if is_first { other.from_cache } else { self.from_cache.min(other.from_cache) };
         let first = self.findings.len();
         self.findings.extend(other.findings);
         self.gates.extend(other.gates.into_iter().map(|gate| Gate {

@@ -1,8 +1,10 @@
 //! What a migration does, seen on a real PostgreSQL.
 
-use std::time::Duration;
+use std::{cell::RefCell, collections::HashMap, time::Duration};
 
+use camino::Utf8PathBuf;
 use run_migration::{
+    catalog::Catalog,
     config::ReplayAs,
     finding::{Finding, Severity},
     guard::{
@@ -30,7 +32,25 @@ pub async fn found(before: &str, sql: &str) -> Vec<Finding> {
 
 /// What is proved of the migration `sql` upon the history `before`.
 pub async fn proved(before: &str, sql: &str) -> Proof {
-    proved_on(&replayed(before).await, sql).await
+    let (name, catalog) = base(before).await;
+    proof::prove(&migration("20260102000000_x", sql), catalog, target(&name)).await.unwrap()
+}
+
+thread_local! {
+    /// What was replayed in this thread, so by one test, which proves much on the same: a proof leaves it as it is.
+    static BASES: RefCell<HashMap<(Utf8PathBuf, String), (String, Catalog)>> = RefCell::default();
+}
+
+/// A database that the history `before` was replayed into, and its catalog.
+async fn base(before: &str) -> (String, Catalog) {
+    let key = (server().socket_directory().to_owned(), before.to_owned());
+    if let Some(base) = BASES.with_borrow(|bases| bases.get(&key).cloned()) {
+        return base;
+    }
+    let name = replayed(before).await;
+    let catalog = proof::before(target(&name)).await.unwrap();
+    BASES.with_borrow_mut(|bases| bases.insert(key, (name.clone(), catalog.clone())));
+    (name, catalog)
 }
 
 /// A fresh database that a history of one migration was replayed into.
@@ -40,12 +60,6 @@ pub async fn replayed(sql: &str) -> String {
     let name = database("").await;
     replay(&history, target(&name), |_| {}).await.unwrap();
     name
-}
-
-/// What is proved of the migration `sql` upon the database `name`.
-pub async fn proved_on(name: &str, sql: &str) -> Proof {
-    let before = proof::before(target(name)).await.unwrap();
-    proof::prove(&migration("20260102000000_x", sql), before, target(name)).await.unwrap()
 }
 
 /// A migration of this text.

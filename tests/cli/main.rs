@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper that cannot help fails its test")]
 #![expect(clippy::disallowed_methods, reason = "tests run programs and read the environment as a user does")]
 
+mod cache;
 mod catalog;
 mod changes;
 mod check;
@@ -33,6 +34,7 @@ mod release;
 mod replace;
 mod replay;
 mod replay_order;
+mod schemas;
 mod search_path;
 mod squash;
 mod style;

@@ -36,7 +36,8 @@ fn repository(version: &str, files: &[(&str, &str)]) -> Project {
 
 const EXTERNAL_SCHEMA: &str = "generator client {\n  provider        = \"prisma-client-js\"\n  previewFeatures = [\"multiSchema\"]\n}\n";
 const POST: &str = "model Post {\n  id     Int    @id\n  author Int\n  by     users  @relation(fields: [author], references: [id])\n  title  String\n\n  @@schema(\"app\")\n}\n";
-const USERS: &str = "model users {\n  id    Int    @id\n  posts Post[]\n\n  @@schema(\"auth\")\n}\n";
+const USERS: &str = "model users {\n  id    Int    @id\n  grade grade  @default(low)\n  posts Post[]\n\n  @@schema(\"auth\")\n}\n\n\
+    enum grade {\n  low\n  high\n\n  @@schema(\"auth\")\n}\n";
 const HISTORY: &str = "CREATE SCHEMA IF NOT EXISTS \"app\";\n\
     CREATE TABLE \"app\".\"Post\" (\"id\" INTEGER NOT NULL, \"author\" INTEGER NOT NULL, CONSTRAINT \"Post_pkey\" PRIMARY KEY (\"id\"));\n\
     ALTER TABLE \"app\".\"Post\" ADD CONSTRAINT \"Post_author_fkey\" FOREIGN KEY (\"author\") REFERENCES \"auth\".\"users\"(\"id\") ON DELETE RESTRICT ON UPDATE CASCADE;\n";
@@ -51,10 +52,11 @@ fn external(version: &str) -> Project {
     let config = format!(
         "import path from 'node:path'\nimport {{ defineConfig, env }} from 'prisma/config'\n\
          type Place = string\nconst place: Place = 'db'\nconsole.log('a configuration may print')\n\
-         if (process.env.SECRET_TOKEN === 'hunter2' || process.env.DATABASE_URL?.includes('hunter2')) throw new Error('it saw ' + process.env.SECRET_TOKEN)\n\
+         const {{ ...all }} = process.env\nif (JSON.stringify(all).includes('hunter2')) throw new Error('it saw a secret')\n\
+         if (all.STAGE && (all.STAGE !== 'test' || all.PLACE !== 'db/schema')) throw new Error('it did not see ' + JSON.stringify(all))\n\
          export default defineConfig({{\n{engine}  schema: path.join(place, 'schema'),\n  experimental: {{ externalTables: true }},\n\
-         tables: {{ external: ['auth.users'] }},\n\
-         migrations: {{\n    path: `${{place}}/history`,\n    initShadowDb: 'CREATE SCHEMA auth; CREATE TABLE auth.users (id integer PRIMARY KEY, email text);',\n  }},\n\
+         tables: {{ external: ['auth.users'] }},\n  enums: {{ external: ['auth.grade'] }},\n\
+         migrations: {{\n    path: `${{place}}/history`,\n    initShadowDb: 'CREATE SCHEMA auth; CREATE TYPE auth.grade AS ENUM (\\'low\\', \\'top\\'); CREATE TABLE auth.users (id integer PRIMARY KEY, email text);',\n  }},\n\
          datasource: {{ url: env('SPECIAL_URL') }},\n}})\n"
     );
     repository(
@@ -75,6 +77,8 @@ fn a_configuration_of_prismas_says_where_things_are_and_what_is_left_alone() {
         let project = external(version);
         let mut command = tool(&project.path(), &["--dry-run", "-v"]);
         command.env("DATABASE_URL", "postgresql://u:hunter2@db.example/x").env("SECRET_TOKEN", "hunter2");
+        command.env("STAGE", "test").env("PLACE", "db/schema");
+        command.env("PLAIN", "hunter2").env("SPECIAL_URL", "postgresql://u:hunter2@h/d");
         let ended = Ended::from(command.output().unwrap()).expect(0);
         assert_eq!(
             ended.stdout.trim(),

@@ -17,10 +17,7 @@ use crate::{
     external::External,
     finding::{Finding, Severity},
     guard::proof::{self, Effect, Proof, ProofError},
-    history::{
-        History,
-        replay::{self, Failure, ReplayError},
-    },
+    history::replay::{self, Failure, ReplayError},
     live::state::Standing,
     outcome::Outcome,
     postgres::{Role, Server},
@@ -197,10 +194,9 @@ impl Flight<'_> {
         server: &Server,
         database: &str,
     ) -> Result<Option<Box<Failure>>, Stop> {
-        let migrations = self.plan.pending.iter().map(|one| (*one).clone()).collect();
-        let pending = History { directory: self.subject.history.directory.clone(), migrations };
-        match replay::go_on(&pending, job.target(server, database)).await {
-            Ok(()) => Ok(None),
+        let pending: Vec<_> = self.plan.pending.iter().map(|one| (*one).clone()).collect();
+        match replay::go_on(&pending, job.target(server, database), |_| {}).await {
+            Ok(_) => Ok(None),
             Err(ReplayError::Migration(failure)) => Ok(Some(failure)),
             Err(error) => Err(error.into()),
         }

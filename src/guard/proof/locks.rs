@@ -93,7 +93,7 @@ impl Statement<'_> {
             .because(format!("Nobody {waits} {table} until it {work}."))
             .proved(format!("seen on the temporary database: {} on {table}, which {work}", held.lock.words()))
             .at(Some(self.place));
-        verdict.safer = safer;
+        verdict.safer = safer.map(Into::into);
         let others = self.others(table);
         Some(if others.is_empty() {
             verdict
@@ -147,7 +147,8 @@ fn for_an_instant(table: &Name, lock: Lock, place: usize) -> Verdict {
         .because("Only the catalog changes, which takes an instant.")
         .proved(format!("seen on the temporary database: {} on {table}, nothing is scanned", lock.words()))
         .at(Some(place));
-    verdict.safer = Some("Deploy with a lock_timeout of a few seconds, and try again where it strikes.");
+    verdict.safer =
+        Some("Deploy with a lock_timeout of a few seconds, and try again where it strikes.".into());
     verdict
 }
 

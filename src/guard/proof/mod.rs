@@ -19,13 +19,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde::{Deserialize, Serialize};
 use tokio_postgres::Client;
 
 use self::places::Places;
 pub use self::{
     data::carry,
     effect::Effect,
-    verdict::{Basis, Settled, Standing, Verdict},
+    verdict::{Basis, RuleId, Settled, Standing, Verdict},
 };
 use crate::{
     catalog::{self, Catalog, CatalogError},
@@ -37,7 +38,7 @@ use crate::{
 };
 
 /// What was proved about one migration.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Proof {
     /// What the migration did to the catalog.
     pub effect: Effect,
@@ -53,8 +54,10 @@ pub struct Proof {
     pub statements: Vec<Range<usize>>,
     /// The database in which the migration was run as it would be deployed. Nobody is connected to it. Of several proofs
     /// that were made together, only the last one's is still there.
+    #[serde(skip)]
     pub database: String,
     /// What each part of the proof cost.
+    #[serde(skip)]
     pub timings: Vec<(&'static str, Duration)>,
 }
 

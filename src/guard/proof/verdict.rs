@@ -1,6 +1,8 @@
 //! What a proof says about an object, in the words of the guard's rules.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
+
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use crate::{
     catalog::Kind,
@@ -11,8 +13,11 @@ use crate::{
 /// Bytes of a statement that a finding quotes.
 const QUOTED: usize = 2_000;
 
+/// The id of one of the guard's rules.
+pub type RuleId = &'static str;
+
 /// Whether a verdict was proved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Standing {
     /// It was.
     Proved,
@@ -21,12 +26,13 @@ pub enum Standing {
 }
 
 /// What was found out about an object.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Verdict {
     /// Whether it was proved.
     pub standing: Standing,
     /// The rule's id.
-    pub rule: &'static str,
+    #[serde(deserialize_with = "rule")]
+    pub rule: RuleId,
     /// How bad it is.
     pub severity: Severity,
     /// What the object is.
@@ -36,7 +42,7 @@ pub struct Verdict {
     /// What happens in this case, a sentence that stands before the rule's own; or nothing.
     pub because: String,
     /// A safer way for this case, where the rule's own is not the one.
-    pub safer: Option<&'static str>,
+    pub safer: Option<Cow<'static, str>>,
     /// What established it.
     pub proof: Vec<String>,
     /// The number of the statement that does it, from 0.
@@ -44,10 +50,11 @@ pub struct Verdict {
 }
 
 /// That something which a text may be suspected of is not as bad as it looks.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Settled {
     /// A rule whose findings on the object are settled, and those of the same topic.
-    pub rule: &'static str,
+    #[serde(deserialize_with = "rule")]
+    pub rule: RuleId,
     /// The object.
     pub object: String,
     /// How bad it is at most.
@@ -59,7 +66,7 @@ pub struct Settled {
 }
 
 /// What something was proved by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Basis {
     /// The catalogs before and after: there is no doubt.
     Catalogs,
@@ -118,7 +125,7 @@ impl Verdict {
     #[must_use]
     pub fn finding(&self, script: &Script<'_>, statement: Option<&Range<usize>>) -> Finding {
         let at = statement.map(|range| Lines::of(script.sql).position(script.sql, range.start));
-        let safer = self.safer.or_else(|| rules::find(self.rule).map(|rule| rule.safer));
+        let safer = self.safer.as_deref().or_else(|| rules::find(self.rule).map(|rule| rule.safer));
         Finding {
             file: script.file.map(ToOwned::to_owned),
             line: at.map(|(line, _)| line),
@@ -130,6 +137,12 @@ impl Verdict {
             ..Finding::new(self.rule, self.severity, self.object.clone())
         }
     }
+}
+
+/// The id of a rule as the rule has it.
+fn rule<'de, D: Deserializer<'de>>(deserializer: D) -> Result<&'static str, D::Error> {
+    let id = Cow::<'de, str>::deserialize(deserializer)?;
+    rules::find(&id).map(|rule| rule.id).ok_or_else(|| D::Error::custom(format!("no rule {id}")))
 }
 
 fn quoted(text: &str) -> String {

@@ -46,20 +46,34 @@ pub async fn replay(
     history: &History,
     target: Target<'_>,
     applied: impl FnMut(&Migration),
-) -> Result<(), ReplayError> {
+) -> Result<Aftermath, ReplayError> {
     let (bookkeeper, worker) = sessions(target).await?;
     let ledger = Ledger::create(bookkeeper, target.limit).await.map_err(ReplayError::Ledger)?;
     apply(&history.migrations, target, (&ledger, worker), applied).await
 }
 
-/// Applies all of `more` to a `target` that a history was replayed into, and records them.
+/// Applies `migrations`, which come after those that `target` has already, and records them. Before, nothing may have
+/// been left in the session: what one migration sets, the next one would find.
 ///
 /// # Errors
-/// As of [`add`].
-pub async fn go_on(more: &History, target: Target<'_>) -> Result<(), ReplayError> {
+/// As for [`replay`].
+pub async fn go_on(
+    migrations: &[Migration],
+    target: Target<'_>,
+    applied: impl FnMut(&Migration),
+) -> Result<Aftermath, ReplayError> {
     let (bookkeeper, worker) = sessions(target).await?;
     let ledger = Ledger::open(bookkeeper, target.limit).await.map_err(ReplayError::Ledger)?;
-    apply(&more.migrations, target, (&ledger, worker), |_| {}).await
+    apply(migrations, target, (&ledger, worker), applied).await
+}
+
+/// What the migrations left in their session beside what they left in the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aftermath {
+    /// Nothing: a new session is as good for the next migration.
+    Nothing,
+    /// Settings, a role, temporary tables and the like, which the next migration would find.
+    Something,
 }
 
 /// Applies one more migration to a `target` that a history was replayed into, and records it.
@@ -69,7 +83,7 @@ pub async fn go_on(more: &History, target: Target<'_>) -> Result<(), ReplayError
 pub async fn add(migration: &Migration, target: Target<'_>) -> Result<(), ReplayError> {
     let (bookkeeper, worker) = sessions(target).await?;
     let ledger = Ledger::open(bookkeeper, target.limit).await.map_err(ReplayError::Ledger)?;
-    apply(std::slice::from_ref(migration), target, (&ledger, worker), |_| {}).await
+    apply(std::slice::from_ref(migration), target, (&ledger, worker), |_| {}).await.map(drop)
 }
 
 /// The ledger has a session of its own: a migration may change its session's search path or role.
@@ -84,7 +98,7 @@ async fn apply(
     target: Target<'_>,
     (ledger, worker): (&Ledger, Client),
     mut applied: impl FnMut(&Migration),
-) -> Result<(), ReplayError> {
+) -> Result<Aftermath, ReplayError> {
     let mut session = Session::new(worker).await.map_err(ReplayError::Ledger)?;
     let clock = Clock { now: target.now, started: Instant::now() };
     for migration in migrations {
@@ -97,7 +111,7 @@ async fn apply(
         ledger.finish(&id, clock.now()).await.map_err(|error| failed(Broken::Ledger(error)))?;
         applied(migration);
     }
-    Ok(())
+    Ok(session.aftermath(migrations, Role::from(target.replay_as)).await)
 }
 
 /// The time of day, from the one moment that the run began at.

@@ -1,17 +1,39 @@
 //! The one session that all migrations run in, as they do in Prisma's own deployment: what one of them sets,
 //! the next one finds.
 
-use std::{pin::pin, time::Duration};
+use std::{pin::pin, sync::LazyLock, time::Duration};
 
 use futures_util::TryStreamExt;
+use regex::Regex;
 use tokio_postgres::{CancelToken, Client, NoTls, SimpleQueryMessage, error::SqlState};
 
-use super::failure::Broken;
-use crate::{deploy::ledger::Ledger, history::Migration};
+use super::{Aftermath, failure::Broken};
+use crate::{deploy::ledger::Ledger, history::Migration, postgres::Role};
 
 /// Asked after each migration. In an open transaction time stands still; fully qualified, because the search
 /// path may be anything by now.
 const STATE: &str = "SELECT pg_catalog.now() OPERATOR(pg_catalog.=) pg_catalog.statement_timestamp()";
+
+/// What may set a variable that only the user knows.
+#[expect(clippy::unwrap_used, reason = "a literal pattern, compiled by the tests below")]
+static INVENTED: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r#"(?i)\bset_config\b|\bset\s+(session\s+)?("[^"]+"|\w+)\s*\."#).unwrap());
+
+/// Whether nothing is left in the session that the next migration would find.
+fn clean(role: Role) -> String {
+    let role = role.name();
+    format!(
+        "SELECT pg_catalog.pg_my_temp_schema() OPERATOR(pg_catalog.=) 0 \
+         AND current_user::text OPERATOR(pg_catalog.=) '{role}' \
+         AND session_user::text OPERATOR(pg_catalog.=) '{role}' \
+         AND NOT EXISTS (SELECT FROM pg_catalog.pg_settings s WHERE s.source OPERATOR(pg_catalog.=) 'session') \
+         AND NOT EXISTS (SELECT FROM pg_catalog.pg_prepared_statements p WHERE p.from_sql) \
+         AND NOT EXISTS (SELECT FROM pg_catalog.pg_cursors) \
+         AND NOT EXISTS (SELECT FROM pg_catalog.pg_listening_channels()) \
+         AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.locktype OPERATOR(pg_catalog.=) 'advisory' \
+             AND l.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid())"
+    )
+}
 
 /// How long the server may take to stop what it was told to stop.
 const GRACE: Duration = Duration::from_secs(5);
@@ -85,6 +107,19 @@ impl Session {
         Ok(())
     }
 
+    /// What the session is left with by `migrations`, which ran in it as `role`.
+    pub(super) async fn aftermath(&self, migrations: &[Migration], role: Role) -> Aftermath {
+        let is_clean = match self.client.simple_query(&clean(role)).await {
+            Ok(messages) => messages
+                .iter()
+                .any(|message| matches!(message, SimpleQueryMessage::Row(row) if row.get(0) == Some("t"))),
+            Err(_) => false,
+        };
+        // Settings of a user's own invention stand in no catalog.
+        let invents = migrations.iter().any(|migration| INVENTED.is_match(&migration.sql));
+        if is_clean && !invents { Aftermath::Nothing } else { Aftermath::Something }
+    }
+
     async fn check_state(&self) -> Result<(), Broken> {
         match self.client.simple_query(STATE).await {
             Ok(messages) => {
@@ -98,6 +133,26 @@ impl Session {
                 Err(Broken::OpenTransaction)
             }
             Err(source) => Err(Broken::Sql { completed: self.completed, source }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_of_a_users_own_invention_are_recognised() {
+        for sql in [
+            "SET my.tenant = 'a';",
+            "set session app.user to 'x'",
+            "SELECT set_config('my.tenant', 'a', false);",
+            "SET \"my\".x = 1",
+        ] {
+            assert!(INVENTED.is_match(sql), "{sql}");
+        }
+        for sql in ["SET search_path = a;", "UPDATE t SET a = 1.5", "CREATE TABLE offset_configs ()"] {
+            assert!(!INVENTED.is_match(sql), "{sql}");
         }
     }
 }

@@ -61,6 +61,11 @@ async fn what_failed_under_prisma_is_a_humans_to_decide() {
     assert_eq!(report["database"]["failed"][0]["name"], MIGRATIONS[2].0);
     assert_eq!(report["requires_human"], true);
     assert_eq!(database.ledger("public").await, before);
+    // The way out that is told leads out.
+    let url = database.url("app", "");
+    site.ask(&["resolve", MIGRATIONS[2].0, "--rolled-back"], &url).expect(0);
+    deploy(&site, &database, &[]).expect(0);
+    site.ask(&["status"], &url).expect(0);
 }
 
 #[tokio::test]

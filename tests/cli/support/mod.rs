@@ -1,5 +1,6 @@
 //! Running the tool as a user would, without anything of this machine's user.
 
+pub mod cache;
 pub mod catalog;
 pub mod corpus;
 pub mod dice;

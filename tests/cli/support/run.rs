@@ -52,7 +52,9 @@ pub fn hermetic(program: impl AsRef<std::ffi::OsStr>, directory: &Path) -> Comma
         .env("GIT_AUTHOR_EMAIL", "tester@example.com")
         .env("GIT_COMMITTER_NAME", "Tester")
         .env("GIT_COMMITTER_EMAIL", "tester@example.com")
-        .env("RUN_MIGRATION_CACHE_DIR", tools().join("cache"));
+        .env("RUN_MIGRATION_CACHE_DIR", tools().join("cache"))
+        // What a test sees must not depend on what another one did before.
+        .env("RUN_MIGRATION_NO_CACHE", "1");
     command
 }
 

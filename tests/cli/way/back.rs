@@ -157,6 +157,24 @@ async fn a_rename_keeps_what_it_holds() {
 }
 
 #[tokio::test]
+async fn rows_that_were_there_before_are_there_afterwards() {
+    let up = "ALTER TABLE \"User\" RENAME code TO short; ALTER TABLE \"User\" ALTER points TYPE bigint, ADD extra int DEFAULT 1;
+              ALTER TYPE \"Status\" ADD VALUE 'NEW'; DROP TABLE \"Post\";";
+    let applied = Applied::new(BEFORE, up).await;
+    let down = applied.back().await.unwrap().sql;
+    let client = connect(&applied.database).await;
+    client
+        .batch_execute(
+            "INSERT INTO \"User\" (email, points, short, status, tags) VALUES ('a', 7, 'c', 'GONE', '{OLD,ACTIVE}')",
+        )
+        .await
+        .unwrap();
+    client.batch_execute(&down).await.unwrap();
+    let question = "SELECT concat_ws('|', email, points, code, status, tags) FROM \"User\"";
+    assert_eq!(client.query_one(question, &[]).await.unwrap().get::<_, &str>(0), "a|7|c|GONE|{OLD,ACTIVE}");
+}
+
+#[tokio::test]
 async fn what_cannot_be_undone_is_named() {
     for (up, why) in [
         ("CREATE STATISTICS s ON id, email FROM \"User\";", "object statistics object public.s is there"),
@@ -174,7 +192,23 @@ async fn what_cannot_be_undone_is_named() {
     }
 }
 
-/// Every migration of a release: up, down, up, down.
+/// Every kind of change beyond a new table, column or index.
+fn is_unusual(sql: &str) -> bool {
+    let words = [
+        "DROP",
+        "RENAME",
+        "ALTER COLUMN",
+        "ADD CONSTRAINT",
+        "TYPE",
+        "FUNCTION",
+        "UPDATE \"",
+        "INSERT",
+        "DO ",
+    ];
+    words.iter().any(|word| sql.contains(word))
+}
+
+/// The migrations of a release, of the usual ones every tenth: up, down, up, down.
 #[tokio::test]
 async fn the_migrations_of_a_release_lead_there_and_back() {
     let Some(release) = release("0.4.110") else { return };
@@ -184,8 +218,12 @@ async fn the_migrations_of_a_release_lead_there_and_back() {
         .await
         .unwrap();
     let mut refused = Vec::new();
-    for (name, sql) in &release.migrations {
+    for (at, (name, sql)) in release.migrations.iter().enumerate() {
         let migration = migration(name, sql);
+        if at % 10 != 0 && !is_unusual(sql) {
+            add(&migration, target(&before)).await.unwrap();
+            continue;
+        }
         let after = unique("corpus");
         server().clone_database(&before, &after).await.unwrap();
         add(&migration, target(&after)).await.unwrap();

@@ -46,6 +46,9 @@ fn the_way_back_is_written_beside_the_migration_and_disturbs_nobody() {
     run(&project.path(), &["again"]).expect(0).says(&["No schema changes"]);
     project.commit("a migration with its way back");
     run(&project.path(), &["check"]).expect(0);
+    // What drops a table in there is nobody's migration.
+    run(&project.path(), &["lint", &format!("{LITELLM_MIGRATIONS}/{name}")]).expect(0);
+    run(&project.path(), &["lint", &format!("{LITELLM_MIGRATIONS}/{name}/down.sql")]).expect(2);
     // There is one now: it is proved again and left alone.
     run(&project.path(), &["generate", &format!("--down={name}")])
         .expect(0)
@@ -145,6 +148,25 @@ fn an_older_migration_is_undone_where_no_later_one_builds_on_it() {
     run(&project.path(), &["--revert", "first", "--allow-destructive"])
         .expect(1)
         .says(&["migrations after it build on it", "column Reader.email is missing"]);
+}
+
+/// The house style, a label that cannot be taken away, and a default that stands in the way.
+#[test]
+fn a_label_is_taken_back_in_the_house_style() {
+    let first = "CREATE TYPE \"Kind\" AS ENUM ('A', 'B');\nCREATE TABLE \"Reader\" (\"id\" INTEGER NOT NULL, \
+                 \"kind\" \"Kind\" NOT NULL DEFAULT 'A', CONSTRAINT \"Reader_pkey\" PRIMARY KEY (\"id\"));\n";
+    let label = "ALTER TYPE \"Kind\" ADD VALUE 'C';\n";
+    let migrations = [("20260101000000_first", first), ("20260102000000_label", label)];
+    let project = project("  kind Kind @default(A)\n", &migrations);
+    project.write("run-migration.toml", "[sql]\nidempotent = true\n");
+    project.write("prisma/schema.prisma", &schema("  kind Kind @default(A)\n", "enum Kind {\n  A\n  B\n}\n"));
+    let args = ["--revert", "label", "--skip-freshness-check"];
+    run(&project.path(), &args).expect(2).says(&["remove_enum_value", "Kind"]);
+    let allowed = [&args[..], &["--allow-destructive", "--format", "json"]].concat();
+    let report = run(&project.path(), &allowed).expect(0).json();
+    let sql = report["migration"]["sql"].as_str().unwrap();
+    assert!(sql.contains("-- It fails where:\n--   a row holds 'C' of Kind"), "{sql}");
+    run(&project.path(), &["again", "--skip-freshness-check"]).expect(0).says(&["No schema changes"]);
 }
 
 #[test]

@@ -6,6 +6,8 @@ mod lost;
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     places::Places,
     verdict::{Basis, Settled, Verdict},
@@ -17,7 +19,7 @@ use crate::{
 };
 
 /// What a migration did.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Effect {
     /// The catalog before.
     pub before: Catalog,
