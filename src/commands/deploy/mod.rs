@@ -58,20 +58,21 @@ struct Deploy<'a> {
 impl Deploy<'_> {
     async fn story(&mut self) -> Result<Outcome, Stop> {
         let sessions = self.connect().await?;
-        if !self.args.skip_preflight {
-            self.preflight(&sessions).await?;
-        }
-        if !self.args.dry_run {
+        // Even the look before needs the lock: while another deployment is at work, ledger and catalog do not agree.
+        let lock = if self.args.dry_run { Lock::NotOurs } else { Lock::Ours };
+        if lock == Lock::Ours {
             self.lock(&sessions).await?;
         }
         let ledger = plan::read_ledger(&sessions.bookkeeper, &self.target.schema).await?;
-        let lock = if self.args.dry_run { Lock::NotOurs } else { Lock::Ours };
         let plan = plan::plan(ledger, self.history, lock);
         self.refuse_what_is_undecided(&plan)?;
         if plan.pending.is_empty() {
             let line = format!("up to date: {}", status::count(plan.state.applied.len()));
             self.conclude(&plan, &format!("{line} applied"));
             return Ok(Outcome::NoChanges);
+        }
+        if !self.args.skip_preflight {
+            self.preflight(lock).await?;
         }
         let findings = self.guard(&plan, &sessions).await?;
         if self.args.dry_run {
@@ -91,13 +92,9 @@ impl Deploy<'_> {
         Ok(sessions)
     }
 
-    /// Looks before it leaps, where there is somewhere to leap to.
-    async fn preflight(&mut self, sessions: &Sessions) -> Result<(), Stop> {
-        let ledger = plan::read_ledger(&sessions.bookkeeper, &self.target.schema).await?;
-        if plan::plan(ledger, self.history, Lock::NotOurs).pending.is_empty() {
-            return Ok(());
-        }
-        let subject = Subject { target: &self.target, history: self.history, consents: &self.consents };
+    /// Looks before it leaps.
+    async fn preflight(&mut self, lock: Lock) -> Result<(), Stop> {
+        let subject = Subject { target: &self.target, history: self.history, consents: &self.consents, lock };
         self.judged = preflight::look(self.context, &subject, &mut self.report).await?;
         match self.report.outcome {
             Outcome::Passed => Ok(()),

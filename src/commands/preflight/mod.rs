@@ -35,7 +35,12 @@ pub(super) async fn run(context: &Context, args: &PreflightArgs) -> Result<Repor
     let consents = consent::for_a_database(&context.environment, &args.consent)?;
     let target = subject::direct_target(context, args.database.database_url.as_ref(), &mut report)?;
     let history = subject::expected(context, args.database.migrations.as_deref()).await?;
-    look(context, &Subject { target: &target, history: &history, consents: &consents }, &mut report).await?;
+    look(
+        context,
+        &Subject { target: &target, history: &history, consents: &consents, lock: Lock::NotOurs },
+        &mut report,
+    )
+    .await?;
     Ok(report)
 }
 
@@ -44,6 +49,8 @@ pub(super) struct Subject<'a> {
     pub(super) target: &'a Target,
     pub(super) history: &'a History,
     pub(super) consents: &'a Consents,
+    /// Whose Prisma's lock is meanwhile.
+    pub(super) lock: Lock,
 }
 
 /// What the guard found in each pending migration, by name, with the consent that was given.
@@ -69,7 +76,7 @@ pub(super) async fn look(
     let stage = context.progress.stage("database");
     let database = Database::connect(subject.target, context.settings.step_timeout()).await?;
     let ledger = plan::read_ledger(database.client(), &subject.target.schema).await?;
-    let plan = plan::plan(ledger, subject.history, Lock::NotOurs);
+    let plan = plan::plan(ledger, subject.history, subject.lock);
     let live = Live::read(context, &database).await?;
     report.timings.push(stage.done(&format!("{}, schema {}", subject.target.place, subject.target.schema)));
     let mut flight =
@@ -127,7 +134,8 @@ impl Flight<'_> {
                 ..Finding::new("not_managed", Severity::Refuse, self.subject.target.schema.clone())
             });
         }
-        self.said.lock_held_by = self.live.holder.as_ref().map(ToString::to_string);
+        let holder = self.live.holder.as_ref().filter(|_| self.subject.lock == Lock::NotOurs);
+        self.said.lock_held_by = holder.map(ToString::to_string);
     }
 
     /// The part of the history that the database has.

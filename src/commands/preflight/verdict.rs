@@ -74,7 +74,9 @@ impl Flight<'_> {
 fn remarks(said: &Preflight, state: &State) -> String {
     let mut text = String::new();
     if let Some(holder) = &said.lock_held_by {
-        text.push_str(&format!("Prisma's lock   held by {holder}\n"));
+        text.push_str(&format!(
+            "Prisma's lock  held by {holder}: somebody is at work, look again afterwards\n"
+        ));
     }
     if !said.foreign.is_empty() {
         text.push_str(&format!("not ours ({})\n", said.foreign.len()));

@@ -13,15 +13,24 @@ use crate::{
 
 #[tokio::test]
 async fn of_twelve_at_once_one_applies_and_all_succeed() {
+    all_succeed(12, &["deploy", "--skip-preflight", "--format", "json"]).await;
+}
+
+/// Whoever comes second does not look at what the first one is changing.
+#[tokio::test]
+async fn of_several_that_look_first_one_looks_and_applies() {
+    all_succeed(4, &["deploy", "--format", "json"]).await;
+}
+
+async fn all_succeed(count: usize, args: &[&str]) {
     let site = Site::new();
     // Whoever waits must not hold it up.
     site.add("20260105000000_index", "CREATE INDEX CONCURRENTLY \"Loan_due_idx\" ON \"Loan\"(\"due\");\n");
     let database = server().database().await;
     let url = database.url("app", "");
-    let children: Vec<_> = (0..12)
+    let children: Vec<_> = (0..count)
         .map(|_| {
-            let mut command =
-                tool(site.path().as_std_path(), &["deploy", "--skip-preflight", "--format", "json"]);
+            let mut command = tool(site.path().as_std_path(), args);
             command.env("DATABASE_URL", &url).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
         })
         .collect();

@@ -61,6 +61,11 @@ async fn what_failed_under_prisma_is_a_humans_to_decide() {
     assert_eq!(report["database"]["failed"][0]["name"], MIGRATIONS[2].0);
     assert_eq!(report["requires_human"], true);
     assert_eq!(database.ledger("public").await, before);
+    // The way out that is told leads out.
+    let url = database.url("app", "");
+    site.ask(&["resolve", MIGRATIONS[2].0, "--rolled-back"], &url).expect(0);
+    deploy(&site, &database, &[]).expect(0);
+    site.ask(&["status"], &url).expect(0);
 }
 
 #[tokio::test]
@@ -106,13 +111,14 @@ async fn a_role_without_rights_marks_nothing_as_applied() {
 /// Killed anywhere, the next run ends where an undisturbed one does, or says what has to be decided.
 #[tokio::test]
 async fn killed_at_any_moment_the_ledger_tells_the_truth() {
-    let site = Site::new();
+    let prisma = Prisma::new("7.10.1").await;
+    let site = &prisma.history;
     for number in 0..12 {
         let sql = format!("CREATE TABLE \"T{number}\" (id int); SELECT pg_sleep(0.02);\n");
         site.add(&format!("20260201{number:06}_t"), &sql);
     }
     let whole = server().database().await;
-    deploy(&site, &whole, &[]).expect(0);
+    deploy(site, &whole, &[]).expect(0);
     let database = server().database().await;
     let mut resumed = 0;
     for attempt in 0..8_u64 {
@@ -129,7 +135,7 @@ async fn killed_at_any_moment_the_ledger_tells_the_truth() {
         }
     }
     let started = Instant::now();
-    let report = deploy(&site, &database, &["--format", "json"]).expect(0).json();
+    let report = deploy(site, &database, &["--format", "json"]).expect(0).json();
     assert!(started.elapsed() < Duration::from_secs(30), "the lock of the dead goes free");
     assert!(report["deployment"].is_object() || report["outcome"] == "no_changes");
     assert_eq!(database.dump(), whole.dump());
@@ -140,6 +146,9 @@ async fn killed_at_any_moment_the_ledger_tells_the_truth() {
     assert_eq!(decided - rolled_back, 15);
     assert!(rolled_back <= resumed.max(8), "{rolled_back} of {resumed}");
     site.ask(&["status"], &database.url("app", "")).expect(0);
+    prisma.migrate("status", &database.url("app", "")).expect(0);
+    prisma.migrate("deploy", &database.url("app", "")).expect(0);
+    assert_eq!(database.dump(), whole.dump());
 }
 
 /// What is not one transaction may be there in part: nobody but a human can tell what becomes of it.
