@@ -82,10 +82,10 @@ pub struct Context {
 }
 
 impl Context {
-    /// Gathers it all. Must be called within a tokio runtime.
+    /// Gathers it all.
     ///
     /// # Errors
-    /// Where the working directory is gone or not UTF-8, or no process can be started.
+    /// Where the working directory is gone or not UTF-8.
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     pub fn gather(settings: GlobalArgs, environment: Environment, progress: Progress) -> Result<Self, Error> {
         let cwd = std::env::current_dir().map_err(|source| {
@@ -100,7 +100,7 @@ impl Context {
             environment,
             cwd,
             now: Timestamp::now(),
-            processes: Processes::start()?,
+            processes: Processes::new(),
             progress: Arc::new(progress),
         })
     }

@@ -70,6 +70,12 @@ pub enum Error {
     /// A rename that was asked for.
     #[error(transparent)]
     Rename(#[from] crate::guard::renames::RenameError),
+    /// Finding the way back from a migration.
+    #[error(transparent)]
+    Back(#[from] crate::back::BackError),
+    /// A name that is no migration's.
+    #[error(transparent)]
+    NoSuchMigration(#[from] crate::history::NoSuchMigration),
     /// Replaying the history.
     #[error(transparent)]
     Replay(#[from] crate::history::replay::ReplayError),
@@ -79,6 +85,9 @@ pub enum Error {
     /// Asking a database.
     #[error(transparent)]
     Database(#[from] crate::live::connect::DatabaseError),
+    /// Changing a database.
+    #[error(transparent)]
+    Deploy(#[from] crate::deploy::DeployError),
     /// Finding the history that a database should have.
     #[error(transparent)]
     Expected(#[from] crate::live::expected::ExpectedError),
@@ -150,8 +159,11 @@ impl Error {
                     .into(),
             ),
             Self::Replay(error) => error.hint(),
+            Self::Back(error) => error.hint(),
+            Self::NoSuchMigration(_) => Some("name it by its directory".into()),
             Self::Url(error) => error.hint(),
             Self::Database(error) => error.hint(),
+            Self::Deploy(error) => error.hint(),
             Self::Expected(error) => error.hint(),
             Self::Snapshot(error) => error.hint(),
             Self::Release(error) => error.hint(),

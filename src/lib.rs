@@ -36,6 +36,7 @@ pub mod postgres;
 
 pub mod prisma;
 
+pub mod back;
 pub mod catalog;
 pub mod external;
 pub mod guard;
@@ -43,6 +44,7 @@ pub mod guard;
 pub mod style;
 
 // The paths through them, and what they have to say.
+pub mod deploy;
 pub mod live;
 pub mod release;
 

@@ -13,6 +13,10 @@ pub enum Outcome {
     Passed,
     /// The copies of the schema now equal the source.
     Synced,
+    /// The database was changed as it was asked for.
+    Applied,
+    /// A dry run found something to apply.
+    WouldApply,
     /// Refused: data or objects would be lost, and no human consented.
     RefusedDestructive,
     /// Refused: the branch is behind its base.
@@ -43,7 +47,13 @@ impl Outcome {
     #[must_use]
     pub const fn exit_code(self) -> u8 {
         match self {
-            Self::Created | Self::NoChanges | Self::WouldCreate | Self::Passed | Self::Synced => 0,
+            Self::Created
+            | Self::NoChanges
+            | Self::WouldCreate
+            | Self::Passed
+            | Self::Synced
+            | Self::Applied
+            | Self::WouldApply => 0,
             Self::Failed => 1,
             Self::RefusedDestructive => 2,
             Self::RefusedStale => 3,
@@ -64,6 +74,8 @@ impl Outcome {
             Self::WouldCreate => "would_create",
             Self::Passed => "passed",
             Self::Synced => "synced",
+            Self::Applied => "applied",
+            Self::WouldApply => "would_apply",
             Self::RefusedDestructive => "refused_destructive",
             Self::RefusedStale => "refused_stale",
             Self::RefusedOutOfSync => "refused_out_of_sync",

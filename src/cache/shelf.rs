@@ -292,7 +292,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = Utf8Path::from_path(directory.path()).unwrap().join("deep/shelf");
         let shelf = Shelf::new(path, Limit { entries: 3, bytes: 10_000 });
-        let processes = Processes::start().unwrap();
+        let processes = Processes::new();
         let put = |name: &str, size: usize| shelf.put(&processes, &key(name), &vec![7; size]).unwrap();
         let there = |names: &[&str]| -> Vec<bool> {
             names.iter().map(|name| shelf.path(&key(name)).exists()).collect()

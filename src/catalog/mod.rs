@@ -6,6 +6,7 @@
 //!          -> read, build  the answers put together: a Catalog
 //! Catalog  -> objects  every object by itself, with its properties
 //!          -> compare  what one catalog has and the other has not
+//!          -> words    that for people
 //! ```
 //!
 //! Every schema of the user's is read; the system's and what extensions bring with them are not, nor is
@@ -18,6 +19,7 @@ mod objects;
 mod query;
 mod read;
 mod rows;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +28,7 @@ use serde::{Deserialize, Serialize};
 pub use compare::{Change, Difference, Direction, Matching, compare};
 pub use name::{quoted, relation};
 pub use objects::{Kind, Object, Property};
-pub use read::{CatalogError, read};
+pub use read::{CatalogError, read, read_from};
 
 use crate::guard::name::Name;
 
@@ -34,6 +36,9 @@ use crate::guard::name::Name;
 /// two databases, such as object identifiers.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Catalog {
+    /// The schema of names without one, where it is not `public`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<String>,
     /// Schemas, with the privileges on them.
     pub schemas: BTreeMap<String, Schema>,
     /// Extensions, with their versions.

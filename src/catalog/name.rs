@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
+use super::Catalog;
 use crate::guard::name::Name;
 
 /// The name of a relation, type or routine, as reports print it and as it is written in a file.
@@ -44,9 +45,57 @@ impl Name {
     }
 }
 
+impl Catalog {
+    /// The relation or type that `text` names in this database, likewise.
+    #[must_use]
+    pub fn relation(&self, text: &str) -> Name {
+        self.whole(Name::from_parts(&Name::split(text)))
+    }
+
+    /// `name` with its schema.
+    #[must_use]
+    pub fn whole(&self, name: Name) -> Name {
+        let home = || self.home.clone().unwrap_or_else(|| "public".into());
+        Name { schema: Some(name.schema.unwrap_or_else(home)), ..name }
+    }
+
+    /// The relation or type as a session writes it that works here: without the schema that it looks into.
+    #[must_use]
+    pub fn sql(&self, name: &Name) -> String {
+        let bare = Name::bare(&name.name);
+        if self.whole(bare).schema == name.schema { quoted(&name.name) } else { name.sql() }
+    }
+
+    /// What a report prints of `object`, without the schema that everything is in.
+    #[must_use]
+    pub fn shown<'a>(&self, object: &'a str) -> &'a str {
+        let rest = || object.strip_prefix(&Name::bare(self.home.as_ref()?).to_string())?.strip_prefix('.');
+        rest().unwrap_or(object)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_at_home_needs_no_schema() {
+        let public = Catalog::default();
+        let app = Catalog { home: Some("my-app".into()), ..Catalog::default() };
+        for (catalog, text, sql, shown) in [
+            (&public, "User", "\"User\"", "User"),
+            (&public, "app.User", "\"app\".\"User\"", "app.User"),
+            (&app, "User", "\"User\"", "User"),
+            (&app, "public.User", "\"public\".\"User\"", "User"),
+            (&app, "\"my-app\".User", "\"User\"", "User"),
+        ] {
+            let name = catalog.relation(text);
+            assert_eq!(catalog.sql(&name), sql, "{text}");
+            assert_eq!(catalog.shown(&name.to_string()), shown, "{text}");
+        }
+        assert_eq!(app.shown("\"my-app\".User.email"), "User.email");
+        assert_eq!(app.shown("\"my-application\".User"), "\"my-application\".User");
+    }
 
     #[test]
     fn names_survive_the_way_through_a_file() {

@@ -2,10 +2,11 @@
 //! all of them go out as one simple query: one round trip, and no prepared statement that a pooler between
 //! could lose.
 
-/// Before the questions: one snapshot for all of them, and names written as everywhere in the tool, with
-/// `public.` left out.
+/// Before the questions: one snapshot for all of them, the schema that the session works in, and a search path, which
+/// decides what PostgreSQL leaves out.
 pub(super) const BEGIN: &str = "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;
-SET LOCAL search_path = public;";
+SELECT row_to_json(answer) FROM (SELECT current_schema() AS schema) answer;
+SET LOCAL search_path = ";
 
 /// After the questions.
 pub(super) const COMMIT: &str = "COMMIT";
@@ -17,7 +18,8 @@ macro_rules! in_user_schema {
     };
 }
 
-/// Made for itself: not brought by an extension, not a part of another object.
+/// Made for itself: not brought by an extension, not a part of another object. The columns of a partition key are
+/// parts of their own table.
 macro_rules! own {
     ($class:literal, $oid:literal) => {
         concat!(
@@ -25,7 +27,7 @@ macro_rules! own {
             $class,
             "'::regclass AND own.objid = ",
             $oid,
-            " AND own.deptype IN ('e', 'i'))"
+            " AND own.objsubid = 0 AND own.deptype IN ('e', 'i'))"
         )
     };
 }

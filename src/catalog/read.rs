@@ -10,8 +10,8 @@ use super::{
     build::{Builder, schema, sorted_routines, user_type},
     query,
     rows::{
-        AttachedRow, ColumnRow, ConstraintRow, ExtensionRow, IndexRow, OtherRow, RelationRow, RoutineRow,
-        SchemaRow, TypeRow,
+        AttachedRow, ColumnRow, ConstraintRow, ExtensionRow, HomeRow, IndexRow, OtherRow, RelationRow,
+        RoutineRow, SchemaRow, TypeRow,
     },
 };
 
@@ -38,6 +38,16 @@ fn describe(error: &tokio_postgres::Error) -> String {
 /// # Errors
 /// Where the connection breaks or the role may not read the system's catalogs.
 pub async fn read(client: &Client) -> Result<Catalog, CatalogError> {
+    // Names are written as everywhere in the tool, with `public.` left out.
+    read_from(client, "public").await
+}
+
+/// The same as seen from `schema`: in definitions, types and expressions its name is left out instead of `public`,
+/// so that they can stand in a script that runs in whatever schema.
+///
+/// # Errors
+/// As for [`read`].
+pub async fn read_from(client: &Client, schema: &str) -> Result<Catalog, CatalogError> {
     let questions = [
         query::SCHEMAS,
         query::EXTENSIONS,
@@ -50,7 +60,7 @@ pub async fn read(client: &Client) -> Result<Catalog, CatalogError> {
         query::ATTACHED,
         query::OTHERS,
     ];
-    let mut script = query::BEGIN.to_owned();
+    let mut script = format!("{}{};", query::BEGIN, super::quoted(schema));
     for question in questions {
         script.push_str(&format!("\nSELECT row_to_json(answer) FROM ({question}) answer;"));
     }
@@ -66,6 +76,7 @@ pub async fn read(client: &Client) -> Result<Catalog, CatalogError> {
 }
 
 struct Answers {
+    home: Vec<HomeRow>,
     schemas: Vec<SchemaRow>,
     extensions: Vec<ExtensionRow>,
     relations: Vec<RelationRow>,
@@ -96,6 +107,7 @@ impl Answers {
         }
         let mut answers = answers.into_iter();
         Ok(Self {
+            home: parsed(answers.next())?,
             schemas: parsed(answers.next())?,
             extensions: parsed(answers.next())?,
             relations: parsed(answers.next())?,
@@ -128,7 +140,9 @@ impl Answers {
         for row in self.attached {
             builder.attached(row);
         }
+        let home = self.home.into_iter().find_map(|row| row.schema);
         Ok(Catalog {
+            home: home.filter(|schema| schema != "public"),
             schemas: self.schemas.into_iter().map(schema).collect(),
             extensions: self.extensions.into_iter().map(|row| (row.name, row.version)).collect(),
             sequences: builder.sequences(),

@@ -3,6 +3,11 @@
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
+pub(super) struct HomeRow {
+    pub(super) schema: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
 pub(super) struct SchemaRow {
     pub(super) name: String,
     pub(super) privileges: Vec<String>,

@@ -1,8 +1,10 @@
 //! What can be typed: clap's types. `parse` turns the arguments into them.
 
+pub mod baseline;
 pub mod cache;
 pub mod check;
 pub mod ci;
+pub mod deploy;
 pub mod live;
 pub mod parse;
 pub mod release;
@@ -57,6 +59,14 @@ pub enum Command {
     Status(live::StatusArgs),
     /// Say whether code with these migrations may serve on a database: for probes and start-up checks
     Ready(live::ReadyArgs),
+    /// Say what a deployment would meet: drift, failures, destruction, missing privileges. Only reads
+    Preflight(deploy::PreflightArgs),
+    /// Apply the pending migrations to a database as Prisma does, under its lock and in its ledger
+    Deploy(deploy::DeployArgs),
+    /// Tell a database what it has of the history already, after proving that it is there
+    Baseline(baseline::BaselineArgs),
+    /// Record what became of a migration that failed or was applied by hand, as `prisma migrate resolve` does
+    Resolve(baseline::ResolveArgs),
     /// Write the tables and columns that the migrations make, for `ready --snapshot`
     Snapshot(live::SnapshotArgs),
     /// Write a commented run-migration.toml from what the repository has
@@ -69,6 +79,11 @@ pub enum Command {
     /// Print the workflows that make every pull request pass the check
     #[command(subcommand)]
     Ci(ci::CiCommand),
+    /// Print a shell's completion script
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
 }
 
 impl Command {
@@ -84,11 +99,16 @@ impl Command {
             Self::ReleaseCheck(_) => "release-check",
             Self::Status(_) => "status",
             Self::Ready(_) => "ready",
+            Self::Preflight(_) => "preflight",
+            Self::Deploy(_) => "deploy",
+            Self::Baseline(_) => "baseline",
+            Self::Resolve(_) => "resolve",
             Self::Snapshot(_) => "snapshot",
             Self::Init(_) => "init",
             Self::Doctor => "doctor",
             Self::Cache(_) => "cache",
             Self::Ci(_) => "ci",
+            Self::Completions { .. } => "completions",
         }
     }
 
@@ -124,12 +144,22 @@ pub struct GenerateArgs {
     /// A column or table that got another name, such as User.name=fullName or User=Person; may be given again
     #[arg(long, value_name = "OLD=NEW")]
     pub rename: Vec<Rename>,
+    /// Remove the migrations that this branch has added, and generate one in their place
+    #[arg(long, conflicts_with = "skip_freshness_check")]
+    pub replace: bool,
     /// Ask Prisma once more whether the migration does its job, even where that is for certain
     #[arg(long)]
     pub verify: bool,
     /// Print the SQL on standard output and write nothing; every gate still holds
     #[arg(long)]
     pub dry_run: bool,
+    /// Also write down.sql: the way back, proved on the temporary database; `=MIGRATION` for one that is there already
+    #[arg(long, value_name = "MIGRATION", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub down: Option<String>,
+    /// Write a new migration that undoes this one, from its down.sql where there is one. The schema must have been
+    /// changed back before
+    #[arg(long, value_name = "MIGRATION", conflicts_with = "rename")]
+    pub revert: Option<String>,
     /// Write SQL that succeeds where its objects exist already, and a second time; `=false` for SQL as Prisma
     /// writes it [default: the configuration's; in LiteLLM's layout true]
     #[arg(long, value_name = "BOOL", env = "RUN_MIGRATION_IDEMPOTENT", num_args = 0..=1, require_equals = true,

@@ -22,6 +22,7 @@ use crate::{
         compare::{Shipped, Wording, compare},
         integrity,
         load::Loaded,
+        squash::{self, Squash},
     },
     outcome::Outcome,
     report::{
@@ -90,6 +91,8 @@ struct Turn {
 struct Replayed {
     /// The SQL that is missing; `None` where nothing is.
     missing: Option<String>,
+    /// What became of the question whether one migration stands in for others.
+    squash: squash::Verdict,
     /// What was proved about the migrations that are new, and about what comes after them.
     proofs: Vec<(String, Proof)>,
 }
@@ -111,9 +114,17 @@ impl Check<'_> {
         let loaded = history::load::load(&self.job.project.migrations)?;
         let base = self.base().await;
         let shipped = self.shipped(base.as_ref()).await;
-        self.history(&loaded, base.as_ref(), shipped.as_ref());
         let theirs = shipped.as_ref().map(|(theirs, _)| theirs);
-        let replayed = self.replayed(&loaded.history, theirs).await;
+        let squash = shipped.as_ref().and_then(|(theirs, newest)| {
+            let ours = loaded.history.shipped();
+            Squash::among(&compare(theirs, newest, &ours), (theirs, newest), &ours)
+        });
+        let replayed = self.replayed((&loaded.history, squash.as_ref()), theirs).await;
+        let squash = squash.map(|squash| match &replayed {
+            Some(Ok(replayed)) => (squash, replayed.squash.clone()),
+            _ => (squash, squash::Verdict::Untried),
+        });
+        self.history(&loaded, squash, base.as_ref().zip(shipped.as_ref()));
         let proofs = match &replayed {
             Some(Ok(replayed)) => &replayed.proofs[..],
             _ => &[],
@@ -207,11 +218,16 @@ impl Check<'_> {
     }
 
     /// The history by itself, and against the base.
-    fn history(&self, loaded: &Loaded, base: Option<&Base>, shipped: Option<&(Shipped, Shipped)>) {
+    fn history(
+        &self,
+        loaded: &Loaded,
+        squash: Option<(Squash, squash::Verdict)>,
+        base: Option<(&Base, &(Shipped, Shipped))>,
+    ) {
         if !self.is_asked(GateName::History) {
             return;
         }
-        let (Some(base), Some((theirs, newest))) = (base, shipped) else {
+        let Some((base, (theirs, newest))) = base else {
             let error = Error::failed("there is no base to compare the history with").hint(
                 "name one: --base REF for a commit that is here, --base-branch BRANCH for one to fetch",
             );
@@ -227,7 +243,13 @@ impl Check<'_> {
             theirs: &base.name,
             commit: Some(base.fork.short()),
         };
-        let changes = compare(theirs, newest, &loaded.history.shipped());
+        let mut changes = compare(theirs, newest, &loaded.history.shipped());
+        if let Some((squash, verdict)) = squash {
+            squash.remark(&verdict).iter().for_each(|remark| self.job.note(remark));
+            if verdict == squash::Verdict::Same {
+                changes = squash.of(changes);
+            }
+        }
         let changes: Vec<_> = changes.iter().map(|change| self.ordered(change.finding(wording))).collect();
         // A directory that has lost its file is one finding, not two.
         findings.extend(
@@ -301,25 +323,38 @@ impl Check<'_> {
 
     /// What the temporary database says: the new migrations are proved as they are added to it. `None` where the
     /// gate is not asked.
-    async fn replayed(&self, history: &History, theirs: Option<&Shipped>) -> Option<Result<Replayed, Stop>> {
+    async fn replayed(
+        &self,
+        (history, squash): (&History, Option<&Squash>),
+        theirs: Option<&Shipped>,
+    ) -> Option<Result<Replayed, Stop>> {
         if !self.is_asked(GateName::Replay) {
             return None;
         }
         let is_old = |one: &Migration| theirs.is_none_or(|theirs| !is_new(one, theirs));
         let old = history.migrations.iter().take_while(|one| is_old(one)).count();
-        Some(self.replay(history, old).await)
+        Some(self.replay((history, old), theirs.filter(|_| squash.is_some())).await)
     }
 
-    /// Replays the first `old` migrations, then proves and adds the rest one by one, and asks Prisma what is missing.
-    async fn replay(&self, history: &History, old: usize) -> Result<Replayed, Stop> {
+    /// Replays the first `old` migrations, then proves and adds the rest one by one, and asks Prisma what is missing; and
+    /// where they may stand in for some of `theirs`, whether they do.
+    async fn replay(
+        &self,
+        (history, old): (&History, usize),
+        theirs: Option<&Shipped>,
+    ) -> Result<Replayed, Stop> {
         let (old, added) = history.migrations.split_at(old);
         let old = History { directory: history.directory.clone(), migrations: old.to_vec() };
         let bench = Workbench::set_up(&self.job, &old).await?;
         let proofs = bench.prove(added).await?;
         let missing = bench.left_after(added).await?;
+        let squash = match theirs {
+            Some(theirs) => bench.stands_in_for(&History::of(theirs, &old.directory), added).await?,
+            None => squash::Verdict::Untried,
+        };
         bench.stop().await?;
         let names = added.iter().map(|migration| migration.name.clone());
-        Ok(Replayed { missing, proofs: names.zip(proofs).collect() })
+        Ok(Replayed { missing, squash, proofs: names.zip(proofs).collect() })
     }
 
     /// The history replays from nothing and makes what the schema says.

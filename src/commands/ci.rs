@@ -16,15 +16,16 @@ use crate::{
 /// Where there is no project, or a workflow cannot be made or written.
 pub(super) async fn run(context: &Context, command: &CiCommand) -> Result<Report, Error> {
     let CiCommand::Github(args) = command;
-    let project = Project::find(context).await?;
+    let projects = Project::all(context).await?;
     let config = context.settings.config.as_ref().map(|config| context.absolute(config));
     let source = source(args);
-    let workflows = workflows::render(&project, config.as_deref(), &source)?;
+    let workflows = workflows::render(&projects, config.as_deref(), &source)?;
     let mut report = Report::new("ci", Outcome::Passed);
-    report.notes = notes(&project, &source);
+    report.notes = notes(&projects, &source);
     report.result = Some(if args.write {
-        let placed = workflows::place(&context.processes, &project.repository(), &workflows)?;
-        placed.iter().map(|placed| told(&project, placed)).collect()
+        let repository = projects[0].repository();
+        let placed = workflows::place(&context.processes, &repository, &workflows)?;
+        placed.iter().map(|placed| told(&repository, placed)).collect()
     } else {
         printed(&workflows)
     });
@@ -37,7 +38,7 @@ fn source(args: &GithubArgs) -> Source {
     Source { repository: args.tool_repository.clone().or(own), revision: args.tool_revision.clone() }
 }
 
-fn notes(project: &Project, source: &Source) -> Vec<String> {
+fn notes(projects: &[Project], source: &Source) -> Vec<String> {
     let mut notes = Vec::new();
     if !source.is_known() {
         notes.push(
@@ -46,7 +47,7 @@ fn notes(project: &Project, source: &Source) -> Vec<String> {
                 .into(),
         );
     }
-    if project.copies.is_empty() {
+    if projects.iter().all(|project| project.copies.is_empty()) {
         notes.push(
             "The schema has no copies, so there is no workflow that synchronises them, and none that may write."
                 .into(),
@@ -60,9 +61,8 @@ fn printed(workflows: &[Workflow]) -> String {
     workflows.iter().map(|workflow| workflow.text.as_str()).collect::<Vec<_>>().join("---\n")
 }
 
-fn told(project: &Project, placed: &Placed) -> String {
-    let repository = project.repository();
-    let relative = |path: &camino::Utf8Path| path.strip_prefix(&repository).unwrap_or(path).to_string();
+fn told(repository: &camino::Utf8Path, placed: &Placed) -> String {
+    let relative = |path: &camino::Utf8Path| path.strip_prefix(repository).unwrap_or(path).to_string();
     match placed {
         Placed::Written(path) => format!("{}\n", relative(path)),
         Placed::Unchanged(path) => format!("{} (unchanged)\n", relative(path)),

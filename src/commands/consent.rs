@@ -1,33 +1,69 @@
 //! What was consented to on the command line, and whether a human did.
 
 use crate::{
-    cli::GenerateArgs,
+    cli::{GenerateArgs, deploy::ConsentArgs},
     context::Environment,
     error::Error,
     finding::Finding,
-    guard::{agents, allow_list, consent::Consents},
+    guard::{
+        agents, allow_list,
+        consent::{self, Allowance, Consents},
+    },
 };
 
-/// The consent that the flags give. Where an AI agent passes them on, the human's own words are the reason.
+/// The consent that the main job's flags give. Where an AI agent passes them on, the human's own words are the reason.
 ///
 /// # Errors
 /// Where an agent passes a flag that is a human's decision and has no words of theirs.
 pub(super) fn given(environment: &Environment, args: &GenerateArgs) -> Result<Consents, Error> {
-    let flags: Vec<_> = [
-        ("--allow-destructive", args.allow_destructive),
-        ("--allow", !args.allow.is_empty()),
-        ("--skip-freshness-check", args.skip_freshness_check),
-    ]
-    .into_iter()
-    .filter_map(|(flag, passed)| passed.then_some(flag))
-    .collect();
+    let everything = args.allow_destructive;
+    let consents = Consents { everything, allow: args.allow.clone(), reason: args.reason.clone() };
+    let skips = args.skip_freshness_check.then_some("--skip-freshness-check");
+    by_a_human(environment, consents, skips)
+}
+
+/// The same of the commands that change a database.
+///
+/// # Errors
+/// As of [`given`].
+pub(super) fn for_a_database(environment: &Environment, args: &ConsentArgs) -> Result<Consents, Error> {
+    let everything = args.allow_destructive;
+    let consents = Consents { everything, allow: args.allow.clone(), reason: args.reason.clone() };
+    by_a_human(environment, consents, None)
+}
+
+fn by_a_human(
+    environment: &Environment,
+    consents: Consents,
+    other: Option<&'static str>,
+) -> Result<Consents, Error> {
+    let flags = [
+        consents.everything.then_some("--allow-destructive"),
+        (!consents.allow.is_empty()).then_some("--allow"),
+        other,
+    ];
+    let flags: Vec<_> = flags.into_iter().flatten().collect();
     let words = agents::human_words(environment, &flags).map_err(|error| Error::Usage(error.to_string()))?;
     let quoted = words.map(|words| format!("the human's words: {words}"));
-    let reason = match (args.reason.clone(), quoted) {
+    let reason = match (consents.reason, quoted) {
         (Some(reason), Some(words)) => Some(format!("{reason} ({words})")),
         (reason, words) => reason.or(words),
     };
-    Ok(Consents { everything: args.allow_destructive, allow: args.allow.clone(), reason })
+    Ok(Consents { reason, ..consents })
+}
+
+/// Marks what `consents` lets through. An `--allow` that is for nothing here stays without effect, for it may stand in
+/// a manifest for longer than the migration is pending: these are named.
+pub(super) fn apply_lenient(findings: &mut [Vec<Finding>], consents: &Consents) -> Vec<String> {
+    let covers = |allowance: &&Allowance| findings.iter().flatten().any(|finding| allowance.covers(finding));
+    let (used, unused): (Vec<_>, Vec<_>) = consents.allow.iter().partition(covers);
+    for list in findings {
+        let here = |allowance: &&&Allowance| list.iter().any(|finding| allowance.covers(finding));
+        let allow = used.iter().filter(here).map(|allowance| (*allowance).clone()).collect();
+        // Each of these covers something.
+        let _ = consent::apply(list, &Consents { allow, ..consents.clone() });
+    }
+    unused.into_iter().map(|unused| format!("{}:{}", unused.rule, unused.object)).collect()
 }
 
 /// What a person has to do where findings were let through without a reason: `check` wants one.

@@ -1,6 +1,7 @@
 //! The main job: from a changed schema to a new migration, through every gate.
 
 use crate::{
+    back,
     cli::GenerateArgs,
     config::Project,
     context::Context,
@@ -27,6 +28,8 @@ use crate::{
 use super::{
     consent::{given, without_reason},
     job::{Job, Stop, freshness_request, in_order},
+    replace::{self, Replaced},
+    way,
     workbench::Workbench,
 };
 
@@ -47,17 +50,24 @@ pub(super) async fn run(context: &Context, args: &GenerateArgs) -> Result<Report
         },
         consents: given(&context.environment, args)?,
     };
-    let end = generate.story().await;
+    let end = match args.down.as_deref() {
+        Some(existing) if !existing.is_empty() => way::write_down(&generate.job, existing, args).await,
+        _ => generate.story().await,
+    };
     Ok(generate.job.report(end))
 }
 
 /// What the schema has and the history lacks.
 struct Difference {
     history: History,
+    /// The names of the migrations in whose place it comes.
+    gone: Vec<String>,
     /// The migrations that it takes.
     migrations: Vec<Migration>,
     /// What each of them was proved to do.
     proofs: Vec<Proof>,
+    /// The way back from each, where it was asked for.
+    downs: Vec<String>,
 }
 
 struct Generate<'a> {
@@ -71,43 +81,86 @@ struct Generate<'a> {
 
 impl Generate<'_> {
     async fn story(&self) -> Result<Outcome, Stop> {
-        let Some(Difference { history, migrations, proofs }) =
-            in_order(self.job.freshness(self.request.as_ref()), self.difference()).await?
-        else {
-            self.job.note("No schema changes");
-            if !self.args.allow.is_empty() {
-                self.job.note("--allow allowed nothing: there is no change");
+        let freshness = self.job.freshness(self.request.as_ref());
+        let Difference { history, gone, migrations, proofs, downs } = match self.args.replace {
+            // What is this branch's own can only be told once the base is known.
+            true => {
+                freshness.await?;
+                self.difference().await?
             }
-            return Ok(Outcome::NoChanges);
+            false => in_order(freshness, self.difference()).await?,
         };
+        if migrations.is_empty() {
+            return self.nothing_to_add(&gone);
+        }
         self.guard(&migrations, &history, &proofs)?;
-        self.write(&self.with_waivers(migrations))
+        self.write(&self.with_waivers(migrations), (&gone, &downs))
     }
 
-    /// What the schema has and the history lacks; `None` where they agree.
-    async fn difference(&self) -> Result<Option<Difference>, Stop> {
+    /// The schema is what the history makes, without what is to be replaced.
+    fn nothing_to_add(&self, gone: &[String]) -> Result<Outcome, Stop> {
+        self.job.note("No schema changes");
+        if !self.args.allow.is_empty() {
+            self.job.note("--allow allowed nothing: there is no change");
+        }
+        let outcome = match (gone.is_empty(), self.args.dry_run) {
+            (false, false) => Outcome::Synced,
+            _ => Outcome::NoChanges,
+        };
+        if outcome == Outcome::Synced {
+            let names: Vec<_> = gone.iter().map(String::as_str).collect();
+            history::write::replace(&self.job.context.processes, &self.job.project.migrations, &[], &names)?;
+            self.job.note("What this branch's migrations did cancels out: nothing takes their place");
+        }
+        replace::told(&self.job, (gone, outcome));
+        Ok(outcome)
+    }
+
+    /// What the schema has and the history lacks; no migration where they agree.
+    async fn difference(&self) -> Result<Difference, Stop> {
         self.job.copies().await?;
-        let history = self.job.history()?;
-        let bench = Workbench::set_up(&self.job, &history).await?;
+        let all = self.job.history()?;
+        let replaced = match self.args.replace {
+            true => Replaced::split(&self.job, &all).await?,
+            false => Replaced { kept: all.clone(), own: Vec::new() },
+        };
+        let bench = Workbench::set_up(&self.job, &replaced.kept).await?;
+        let (migrations, proofs) = match self.script(&bench, &replaced.kept).await? {
+            None => (Vec::new(), Vec::new()),
+            Some(sql) => {
+                let files = self.styled(&sql, &bench).await?;
+                let migrations = self.plan(files, &all)?;
+                let proofs = bench.prove(&migrations).await?;
+                self.converges(&bench, &sql, &migrations).await?;
+                (migrations, proofs)
+            }
+        };
+        let downs = match self.args.down {
+            Some(_) => bench.downs(&migrations).await?,
+            None => Vec::new(),
+        };
+        replaced.refuse_hand_written(&bench, &self.job, &migrations).await?;
+        bench.stop().await?;
+        let gone = replaced.names();
+        Ok(Difference { history: replaced.kept, gone, migrations, proofs, downs })
+    }
+
+    /// What the migrations have to do: undo one, or make what the schema has and the history lacks, after what is
+    /// renamed. `None` where there is nothing to do.
+    async fn script(&self, bench: &Workbench<'_>, history: &History) -> Result<Option<String>, Stop> {
+        if let Some(name) = &self.args.revert {
+            return Ok(Some(bench.ground().await?.undoing(history, history.place_of(name)?).await?));
+        }
         let renames = match &self.args.rename[..] {
             [] => String::new(),
             renames => renames::sql(renames, &bench.catalog().await?)?,
         };
-        let sql = match bench.missing(&renames).await? {
-            None if renames.is_empty() => {
-                bench.stop().await?;
-                return Ok(None);
-            }
-            None => format!("{renames}\n"),
-            Some(sql) if renames.is_empty() => sql,
-            Some(sql) => format!("{renames}\n\n{sql}"),
-        };
-        let files = self.styled(&sql, &bench).await?;
-        let migrations = self.plan(files, &history)?;
-        let proofs = bench.prove(&migrations).await?;
-        self.converges(&bench, &sql, &migrations).await?;
-        bench.stop().await?;
-        Ok(Some(Difference { history, migrations, proofs }))
+        Ok(match bench.missing(&renames).await? {
+            None if renames.is_empty() => None,
+            None => Some(format!("{renames}\n")),
+            Some(sql) if renames.is_empty() => Some(sql),
+            Some(sql) => Some(format!("{renames}\n\n{sql}")),
+        })
     }
 
     /// Checks that the migrations do their job, where that is not for certain: where their text is not Prisma's own,
@@ -118,6 +171,9 @@ impl Generate<'_> {
         sql: &str,
         migrations: &[Migration],
     ) -> Result<(), Stop> {
+        if let Some(undone) = &self.args.revert {
+            return way::schema_was_reverted(undone, bench.converges(migrations, None).await);
+        }
         let is_prismas = self.args.rename.is_empty();
         let as_it_was = matches!(migrations, [only] if only.sql == sql);
         match (self.args.verify, is_prismas, as_it_was) {
@@ -142,9 +198,12 @@ impl Generate<'_> {
 
     /// The migrations that the files become, stamped in order.
     fn plan(&self, files: Vec<String>, history: &History) -> Result<Vec<Migration>, Stop> {
-        let name = match &self.name {
-            Some(name) => name.clone(),
-            None => MigrationName::parse(&guard::naming::derive(&files.concat()))?,
+        let name = match (&self.name, &self.args.revert) {
+            (Some(name), _) => name.clone(),
+            (None, Some(undone)) => {
+                MigrationName::reverting(&history.migrations[history.place_of(undone)?].name)
+            }
+            (None, None) => MigrationName::parse(&guard::naming::derive(&files.concat()))?,
         };
         let mut taken = history.names();
         let mut planned = Vec::new();
@@ -226,42 +285,63 @@ impl Generate<'_> {
         migrations.into_iter().map(with_own).collect()
     }
 
-    /// Writes the migrations, or says what would be written.
-    fn write(&self, migrations: &[Migration]) -> Result<Outcome, Stop> {
+    /// Writes the migrations, in the place of those that are `gone` then, or says what would be written.
+    fn write(
+        &self,
+        migrations: &[Migration],
+        (gone, downs): (&[String], &[String]),
+    ) -> Result<Outcome, Stop> {
         let relative = |migration: &Migration| self.job.project.relative(&migration.path).to_owned();
         let (outcome, result) = if self.args.dry_run {
-            (Outcome::WouldCreate, self.dry_run(migrations))
+            (Outcome::WouldCreate, self.dry_run(migrations, downs))
         } else {
             let stage = self.job.context.progress.stage("write");
             let files: Vec<_> = migrations.iter().map(|one| (one.name.as_str(), one.sql.as_str())).collect();
-            history::write::write(&self.job.context.processes, &self.job.project.migrations, &files)?;
-            let written: Vec<_> = migrations.iter().map(|one| relative(one).into_string()).collect();
+            let gone: Vec<_> = gone.iter().map(String::as_str).collect();
+            let (processes, place) = (&self.job.context.processes, &self.job.project.migrations);
+            match gone.is_empty() {
+                true => history::write::write(processes, place, &files)?,
+                false => history::write::replace(processes, place, &files, &gone)?,
+            }
+            let mut paths: Vec<_> = migrations.iter().map(|one| one.path.clone()).collect();
+            for (migration, down) in migrations.iter().zip(downs) {
+                let path = migration.path.with_file_name(back::FILE_NAME);
+                history::write::write_beside(processes, &path, down)?;
+                paths.push(path);
+            }
+            let written: Vec<_> = paths.iter().map(|path| self.job.project.relative(path).as_str()).collect();
             self.job.done(stage.done(&written.join("\n            ")));
-            let typed = migrations.iter().map(|one| format!("{}\n", self.job.context.as_typed(&one.path)));
+            let typed = paths.iter().map(|path| format!("{}\n", self.job.context.as_typed(path)));
             (Outcome::Created, typed.collect())
         };
+        replace::told(&self.job, (gone, outcome));
         let mut report = self.job.report.borrow_mut();
         report.result = Some(result);
         report.migrations = migrations
             .iter()
-            .map(|one| report::Migration {
+            .enumerate()
+            .map(|(at, one)| report::Migration {
                 name: one.name.clone(),
                 path: relative(one),
                 sql: one.sql.clone(),
                 sha256: one.checksum.clone(),
+                down: downs.get(at).cloned(),
             })
             .collect();
         Ok(outcome)
     }
 
     /// The SQL; where it takes several files, each under its name.
-    fn dry_run(&self, migrations: &[Migration]) -> String {
-        if let [only] = migrations {
+    fn dry_run(&self, migrations: &[Migration], downs: &[String]) -> String {
+        if let ([only], []) = (migrations, downs) {
             return only.sql.clone();
         }
-        let named = migrations
+        let ways_back = migrations
             .iter()
-            .map(|one| format!("-- {}\n\n{}", self.job.project.relative(&one.path), one.sql));
+            .zip(downs)
+            .map(|(one, down)| (one.path.with_file_name(back::FILE_NAME), down.as_str()));
+        let files = migrations.iter().map(|one| (one.path.clone(), one.sql.as_str())).chain(ways_back);
+        let named = files.map(|(path, sql)| format!("-- {}\n\n{sql}", self.job.project.relative(&path)));
         named.collect::<Vec<_>>().join("\n")
     }
 }

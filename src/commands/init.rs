@@ -29,7 +29,7 @@ pub(super) async fn run(context: &Context, args: &InitArgs) -> Result<Report, Er
     }
     let found = survey(&root);
     let text = match Project::find(context).await {
-        Ok(project) if project.config.is_none() && is_all(&project, &found) => of_project(&project),
+        Ok(project) if project.config.is_none() && is_all(&project, &found) => of_project(&root, &project),
         _ => of_survey(&root, &found).ok_or_else(|| {
             Error::failed(format!("no schema.prisma with migrations was found below {root}")).hint(format!(
                 "name the repository with --repo DIR, or write {FILE_NAME} by hand: README.md lists its keys"
@@ -73,7 +73,7 @@ const TAIL: &str = r#"
 # keep = ["index:name"]                 # what Prisma must not drop
 "#;
 
-fn of_project(project: &Project) -> String {
+fn of_project(root: &Utf8Path, project: &Project) -> String {
     let why = match project.layout {
         Layout::LiteLlm => "LiteLLM's layout, which is recognised without this file",
         _ => "Prisma's convention, which is recognised without this file",
@@ -83,7 +83,7 @@ fn of_project(project: &Project) -> String {
         migrations: project.migrations.clone(),
         copies: project.copies.clone(),
     };
-    let mut text = format!("{HEAD}# Found: {why}.\n\n{}", keys(&project.root, &found));
+    let mut text = format!("{HEAD}# Found: {why}.\n\n{}", keys(root, &found));
     if project.layout == Layout::LiteLlm
         && let Some(branch) = &project.base_branch
     {

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use camino::Utf8Path;
 
 use crate::{
-    cli::check::BaseArgs,
+    cli::{check::BaseArgs, live::Secret},
     config::Project,
     context::Context,
     error::Error,
@@ -14,9 +14,9 @@ use crate::{
     git::{CommitId, Git, NameError},
     history::{self, History, compare::Shipped, order::differing_pair, replay},
     outcome::Outcome,
-    postgres::{Role, Server, Wanted},
+    postgres::{self, Role, Server, Wanted},
     prisma::{self, Toolchain, Wanting},
-    report::Report,
+    report::{Report, Tool, progress::Stage},
     schema_files::Copies,
 };
 
@@ -125,16 +125,36 @@ impl<'a> Job<'a> {
         Ok(named.collect())
     }
 
+    /// Starts the temporary server, with what `history` needs.
+    pub(super) async fn postgres(&self, history: &History) -> Result<Server, Stop> {
+        let stage = self.context.progress.stage("postgres");
+        stage.doing("looking for PostgreSQL");
+        let wanted = self.wanted(history)?;
+        let (server, tool) = postgres::serve(self.context, &wanted, &stage).await?;
+        let made = server.create_roles(&wanted.roles).await?;
+        self.took_part(stage, vec![tool]);
+        if !made.is_empty() {
+            self.note(&format!("Roles that the history names were made for the replay: {}", made.join(", ")));
+        }
+        Ok(server)
+    }
+
     /// What the project and its history want of a server.
     pub(super) fn wanted(&self, history: &History) -> Result<Wanted, Error> {
-        let (extensions, roles) = history::needs::of(history)?;
-        let Project { database_schema, schema, postgres_major, .. } = self.project;
-        let schema = database_schema.clone().or_else(|| {
-            let (named, place) = prisma::database_schema(schema, &self.context.environment)?;
-            self.note(&format!("The history is replayed in the schema {named}, which {place} names"));
-            Some(named)
+        let (mut extensions, roles) = history::needs::of(history)?;
+        let of_schema = prisma::extensions(&self.project.schema);
+        for wish in of_schema {
+            if !extensions.iter().any(|known| known.name == wish.name) {
+                extensions.push(wish);
+            }
+        }
+        let schema = database_schema(self.context, self.project).map(|(schema, place)| {
+            if let Some(place) = place {
+                self.note(&format!("The history is replayed in the schema {schema}, which {place} names"));
+            }
+            schema
         });
-        Ok(Wanted { major: *postgres_major, extensions, roles, schema })
+        Ok(Wanted { major: self.project.postgres_major, extensions, roles, schema })
     }
 
     /// The majors of Prisma do not all apply migrations in the same order.
@@ -175,6 +195,14 @@ impl<'a> Job<'a> {
         Role::from(self.project.replay_as)
     }
 
+    /// The stage is over, and these programs did its work.
+    pub(super) fn took_part(&self, stage: Stage, tools: Vec<Tool>) {
+        let lines: Vec<_> =
+            tools.iter().map(|tool| format!("{} {}, {}", tool.role, tool.version, tool.why)).collect();
+        self.done(stage.done(&lines.join("\n            ")));
+        self.report.borrow_mut().toolchain.extend(tools);
+    }
+
     pub(super) fn done(&self, timing: (&'static str, std::time::Duration)) {
         self.report.borrow_mut().timings.push(timing);
     }
@@ -203,6 +231,16 @@ pub(super) async fn in_order<T>(
     }
 }
 
+/// The schema of the database that Prisma works in, where it is not `public`, and what names it besides the configuration.
+pub(super) fn database_schema(context: &Context, project: &Project) -> Option<(String, Option<String>)> {
+    if let Some(schema) = &project.database_schema {
+        return Some((schema.clone(), None));
+    }
+    let config = project.prisma_config.as_ref();
+    let (schema, place) = prisma::database_schema(&project.schema, config, &context.environment)?;
+    Some((schema, Some(place)))
+}
+
 /// Finds the Prisma CLI and its engine.
 pub(super) async fn locate_prisma(
     context: &Context,
@@ -217,6 +255,7 @@ pub(super) async fn locate_prisma(
         cwd: &context.cwd,
         cache: &context.cache_dir()?,
         timeout: context.settings.step_timeout(),
+        server_url: context.settings.server_url.as_ref().map(Secret::reveal),
         wanting,
     };
     Ok(prisma::locate(&context.processes, &search).await?)

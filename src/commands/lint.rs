@@ -18,7 +18,7 @@ use crate::{
         self, Located, Script,
         allow_list::{AllowList, Entry},
         catalog::History,
-        rules::{self, pages},
+        rules::pages,
         waiver::{self, Waivers},
     },
     outcome::Outcome,
@@ -58,11 +58,11 @@ pub(super) async fn run(context: &Context, args: &LintArgs) -> Result<Report, Er
 }
 
 fn explain(id: &str) -> Result<Report, Error> {
-    let page = match (id, rules::find(id)) {
+    let page = match (id, pages::page_of(id)) {
         ("all", _) => pages::document(),
-        (_, Some(rule)) => pages::page(rule),
+        (_, Some(page)) => page,
         (_, None) => {
-            let known: Vec<_> = rules::RULES.iter().map(|rule| rule.id).collect();
+            let known: Vec<_> = pages::ids().collect();
             return Err(Error::Usage(format!("there is no rule {id}; there are {}", known.join(", "))));
         }
     };

@@ -1,22 +1,31 @@
 //! One file for each command: a path through the stages. Dispatch and life cycle, no logic.
 
+mod baseline;
 mod cache;
 mod check;
 mod ci;
+mod completions;
 mod consent;
+mod deploy;
 mod doctor;
 mod generate;
 mod init;
 mod job;
 mod lint;
+mod preflight;
 mod ready;
+mod recorded;
+mod reference;
 mod release_check;
+mod replace;
 mod replayed;
+mod resolve;
 mod restamp;
 mod snapshot;
 mod status;
 mod subject;
 mod sync;
+mod way;
 mod workbench;
 
 use crate::{
@@ -60,11 +69,16 @@ async fn run(context: &Context, command: &Command) -> Result<Report, Error> {
         Command::ReleaseCheck(args) => release_check::run(context, args).await,
         Command::Status(args) => status::run(context, args).await,
         Command::Ready(args) => ready::run(context, args).await,
+        Command::Preflight(args) => preflight::run(context, args).await,
+        Command::Deploy(args) => deploy::run(context, args).await,
+        Command::Baseline(args) => baseline::run(context, args).await,
+        Command::Resolve(args) => resolve::run(context, args).await,
         Command::Snapshot(args) => snapshot::run(context, args).await,
         Command::Cache(command) => cache::run(context, command),
         Command::Ci(command) => ci::run(context, command).await,
         Command::Init(args) => init::run(context, args).await,
         Command::Doctor => doctor::run(context).await,
+        Command::Completions { shell } => Ok(completions::run(*shell)),
     }
 }
 

@@ -3,6 +3,7 @@
 use camino::Utf8Path;
 
 use super::{
+    job::database_schema,
     replayed::{self, HISTORY, Plan},
     subject,
 };
@@ -46,10 +47,10 @@ pub(super) async fn run(context: &Context, args: &SnapshotArgs) -> Result<Report
 
 /// The catalog that `history` makes on a temporary server.
 async fn replayed(context: &Context, history: &History, report: &mut Report) -> Result<Catalog, Error> {
-    let (major, replay_as) = of_project(context).await?;
+    let Asked { major, replay_as, schema } = of_project(context).await?;
     let stage = context.progress.stage("postgres");
     let (extensions, roles) = history::needs::of(history)?;
-    let wanted = Wanted { major, extensions, roles, schema: None };
+    let wanted = Wanted { major, extensions, roles, schema };
     let venue = postgres::venue(context, &wanted, &stage).await?;
     let plan = Plan { context, wanted: &wanted, external: &External::default(), replay_as, history };
     let replayed = replayed::replayed(plan, &venue, stage).await?;
@@ -58,7 +59,7 @@ async fn replayed(context: &Context, history: &History, report: &mut Report) -> 
 
     let stage = context.progress.stage("catalog");
     let client = replayed.server.connect(HISTORY, Role::from(replay_as)).await?;
-    let tables = catalog::of(&client)
+    let tables = catalog::of(&client, replayed.server.schema())
         .await
         .map_err(|source| postgres::Error::Query { what: "read the catalog".into(), source })?;
     report.timings.push(stage.done(&format!("{} tables", tables.0.len())));
@@ -67,11 +68,23 @@ async fn replayed(context: &Context, history: &History, report: &mut Report) -> 
     Ok(tables)
 }
 
-/// What a project says about the server; without one, the defaults.
-async fn of_project(context: &Context) -> Result<(Option<u32>, ReplayAs), Error> {
+/// What a project says about the server.
+#[derive(Default)]
+struct Asked {
+    major: Option<u32>,
+    replay_as: ReplayAs,
+    schema: Option<String>,
+}
+
+/// The same; without a project, the defaults.
+async fn of_project(context: &Context) -> Result<Asked, Error> {
     match Project::find(context).await {
-        Ok(project) => Ok((project.postgres_major, project.replay_as)),
-        Err(ConfigError::NoLayout { .. }) => Ok((None, ReplayAs::default())),
+        Ok(project) => Ok(Asked {
+            major: project.postgres_major,
+            replay_as: project.replay_as,
+            schema: database_schema(context, &project).map(|(schema, _)| schema),
+        }),
+        Err(ConfigError::NoLayout { .. }) => Ok(Asked::default()),
         Err(error) => Err(error.into()),
     }
 }

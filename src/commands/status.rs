@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How many names of each list are shown.
-const SHOWN: usize = 20;
+pub(super) const SHOWN: usize = 20;
 
 /// Answers the question.
 ///
@@ -65,7 +65,7 @@ fn is_up_to_date(state: &State) -> bool {
     }
 }
 
-fn headline(state: &State, ledger: &Ledger) -> String {
+pub(super) fn headline(state: &State, ledger: &Ledger) -> String {
     let tables = match ledger {
         Ledger::Absent { tables: Some(1) } => "1 table",
         Ledger::Absent { tables } => &format!("{} tables", tables.unwrap_or_default()),
@@ -91,11 +91,11 @@ fn headline(state: &State, ledger: &Ledger) -> String {
     }
 }
 
-fn count(number: usize) -> String {
+pub(super) fn count(number: usize) -> String {
     if number == 1 { "1 migration".into() } else { format!("{number} migrations") }
 }
 
-const fn hint(standing: Standing) -> Option<&'static str> {
+pub(super) const fn hint(standing: Standing) -> Option<&'static str> {
     match standing {
         Standing::UpToDate => None,
         Standing::Behind | Standing::Empty => Some(
@@ -111,22 +111,22 @@ const fn hint(standing: Standing) -> Option<&'static str> {
              directory before anything is applied.",
         ),
         Standing::Failed => Some(
-            "Next: find out what the failed migration left behind, mend it, and tell Prisma \
-             (prisma migrate resolve --applied or --rolled-back NAME). Until then nothing more is applied (P3009).",
+            "Next: find out what the failed migration left behind, mend it, and record it: `run-migration resolve NAME \
+             --applied` or `--rolled-back`, as prisma migrate resolve does. Until then nothing more is applied (P3009).",
         ),
         Standing::Edited => Some(
             "Next: restore the file as it was applied. Prisma never runs an applied migration again, so the change \
              reaches new databases only.",
         ),
         Standing::NotManaged => Some(
-            "Next: baseline the database (prisma migrate resolve --applied NAME for each migration that it already \
-             has). Until then prisma migrate deploy refuses it (P3005).",
+            "Next: `run-migration baseline` finds out what it has of the history and records that as applied (or prisma \
+             migrate resolve --applied NAME for each). Until then prisma migrate deploy refuses it (P3005).",
         ),
     }
 }
 
 /// Everything else, a line for each fact, and of each list so many names.
-fn details(place: &str, state: &State, shown: usize) -> String {
+pub(super) fn details(place: &str, state: &State, shown: usize) -> String {
     let none = || "none".to_owned();
     let mut out = Details { text: String::new(), shown };
     out.fact("database", place);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    cli::live::DatabaseArgs,
+    cli::live::{DatabaseArgs, Secret},
     config::{ConfigError, Project},
     context::Context,
     error::Error,
@@ -30,6 +30,30 @@ pub(super) fn target(context: &Context, args: &DatabaseArgs, report: &mut Report
     let target =
         url::parse(given.or_else(|| context.environment.get("DATABASE_URL")).ok_or(UrlError::Missing)?)?;
     report.notes.extend(target.notes.iter().cloned());
+    Ok(target)
+}
+
+/// The database that is to be changed: `--database-url`, else `DIRECT_URL`, which leads past a pooler, else
+/// `DATABASE_URL`.
+pub(super) fn direct_target(
+    context: &Context,
+    given: Option<&Secret>,
+    report: &mut Report,
+) -> Result<Target, Error> {
+    let variable = |name| context.environment.get(name);
+    let direct = given.map(Secret::reveal).or_else(|| variable("DIRECT_URL"));
+    let target = url::parse(direct.or_else(|| variable("DATABASE_URL")).ok_or(UrlError::Missing)?)?;
+    report.notes.extend(target.notes.iter().cloned());
+    if given.is_none()
+        && direct.is_some()
+        && let Some(Ok(served)) = variable("DATABASE_URL").map(url::parse)
+        && served.schema != target.schema
+    {
+        report.notes.push(format!(
+            "DIRECT_URL names the schema {}, DATABASE_URL the schema {}: the migrations go into the first",
+            target.schema, served.schema
+        ));
+    }
     Ok(target)
 }
 

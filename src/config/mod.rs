@@ -3,7 +3,8 @@
 //! ```text
 //! file      what run-migration.toml may hold
 //! layout    the files of a repository without one
-//! find      both, and prisma.config.*, understood: a Project
+//! root      which directory these hold for
+//! find      all of it, and prisma.config.*, understood: a Project
 //! survey    what a repository has, for whoever writes its configuration
 //! ```
 
@@ -11,6 +12,7 @@ mod error;
 mod file;
 mod find;
 mod layout;
+mod root;
 pub mod survey;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -18,8 +20,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 pub use self::{
     error::ConfigError,
     file::{ConfigFile, GuardFile, ProjectTable, ReplayAs, SqlTable},
-    find::{repository_root, without_project},
     layout::Layout,
+    root::{repository_root, without_project},
 };
 use crate::{
     external::{External, ExternalError, ExternalTable},

@@ -2,6 +2,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::layout::has_datasource;
 use crate::history::{FILE_NAME, LOCK_FILE};
 
 /// Directories that hold other people's files.
@@ -79,11 +80,6 @@ fn walk(directory: &Utf8Path, depth: usize, schemas: &mut Vec<Utf8PathBuf>) {
     if depth > 0 {
         directories.iter().for_each(|directory| walk(directory, depth - 1, schemas));
     }
-}
-
-fn has_datasource(file: &Utf8Path) -> bool {
-    let text = std::fs::read_to_string(file).unwrap_or_default();
-    text.lines().any(|line| line.trim_start().starts_with("datasource ") && line.contains('{'))
 }
 
 /// The history of a schema: the directory of migrations in its folder, or beside its file or folder.

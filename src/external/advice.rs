@@ -1,7 +1,7 @@
 //! What to tell whoever is about to lose an object that Prisma did not make.
 
 use crate::{
-    catalog::{Catalog, Index, relation},
+    catalog::{Catalog, Index},
     finding::Finding,
     guard::name::Name,
 };
@@ -36,7 +36,7 @@ fn kind(rule: &str) -> Option<&'static str> {
 
 /// What of the object no schema.prisma has words for.
 fn inexpressible(finding: &Finding, catalog: &Catalog) -> Option<String> {
-    let own = relation(&finding.object);
+    let own = catalog.relation(&finding.object);
     match finding.rule {
         "drop_index" => {
             let mut indexes = catalog.tables.values().flat_map(|table| &table.indexes);
@@ -46,7 +46,7 @@ fn inexpressible(finding: &Finding, catalog: &Catalog) -> Option<String> {
         "drop_column" => {
             let mut parts = Name::split(&finding.object);
             let column = parts.pop()?;
-            let table = catalog.tables.get(&relation_of(&parts))?;
+            let table = catalog.tables.get(&catalog.whole(Name::from_parts(&parts)))?;
             let found = table.column(&column)?;
             let is_generated = found.generated.is_some();
             is_generated.then(|| "a generated column".to_owned())
@@ -58,11 +58,6 @@ fn inexpressible(finding: &Finding, catalog: &Catalog) -> Option<String> {
         }
         _ => None,
     }
-}
-
-fn relation_of(parts: &[String]) -> Name {
-    let name = Name::from_parts(parts);
-    Name { schema: Some(name.schema.unwrap_or_else(|| "public".into())), ..name }
 }
 
 fn of_index(index: &Index) -> Option<&'static str> {

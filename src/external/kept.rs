@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use crate::{
-    catalog::{Catalog, Change, Kind, TypeShape, quoted, relation},
+    catalog::{Catalog, Change, Difference, Kind, TypeShape, quoted, relation},
     guard::{
         name::Name,
         proof::{Effect, Verdict},
@@ -88,7 +88,7 @@ enum Found {
 
 impl Kept {
     fn found(&self, catalog: &Catalog) -> Option<Found> {
-        let own = relation(&self.name);
+        let own = catalog.relation(&self.name);
         match self.kind {
             KeptKind::Table => catalog.tables.contains_key(&own).then_some(Found::Table(own)),
             KeptKind::Enum => {
@@ -100,11 +100,11 @@ impl Kept {
                 is_it.then(|| Found::Index(table.clone(), own.name.clone()))
             }),
             KeptKind::Column => {
-                let (table, column) = self.member()?;
+                let (table, column) = self.member(catalog)?;
                 catalog.tables.get(&table)?.column(&column)?;
                 Some(Found::Column(table, column))
             }
-            KeptKind::Constraint => match self.member() {
+            KeptKind::Constraint => match self.member(catalog) {
                 Some((table, name)) => {
                     catalog.tables.get(&table)?.constraints.get(&name)?;
                     Some(Found::Constraint(table, name))
@@ -119,11 +119,35 @@ impl Kept {
     }
 
     /// The table and the member of it that the name is made of.
-    fn member(&self) -> Option<(Name, String)> {
+    fn member(&self, catalog: &Catalog) -> Option<(Name, String)> {
         let mut parts = Name::split(&self.name);
         let member = parts.pop().filter(|_| !parts.is_empty())?;
-        let table = Name::from_parts(&parts);
-        Some((Name { schema: Some(table.schema.unwrap_or_else(|| "public".into())), ..table }, member))
+        Some((catalog.whole(Name::from_parts(&parts)), member))
+    }
+
+    /// Whether a difference between two catalogs is about it, or about what stands on it.
+    pub(super) fn is_about(&self, difference: &Difference) -> bool {
+        let named = |kinds: &[Kind]| {
+            let own = relation(&self.name).to_string();
+            kinds.contains(&difference.kind)
+                && (difference.object == own || Name::split(&difference.object) == Name::split(&self.name))
+        };
+        match self.kind {
+            KeptKind::Table => {
+                let own = relation(&self.name);
+                named(&[Kind::Table]) || difference.on.as_ref() == Some(&own)
+            }
+            KeptKind::Constraint => {
+                let member = Name::split(&difference.object).pop();
+                let is_bare = Name::split(&self.name).len() == 1 && member.as_ref() == Some(&self.name);
+                // A unique constraint's index has its name.
+                named(&[Kind::Constraint])
+                    || is_bare && matches!(difference.kind, Kind::Constraint | Kind::Index)
+            }
+            KeptKind::Index => named(&[Kind::Index]),
+            KeptKind::Column => named(&[Kind::Column]),
+            KeptKind::Enum => named(&[Kind::Type]),
+        }
     }
 
     /// The statement that takes it away; nothing where it is not there.

@@ -23,7 +23,7 @@ pub use self::{
 };
 use crate::{
     cache::{Fingerprint, Key},
-    catalog::Catalog,
+    catalog::{Catalog, Difference},
     guard::proof::{Effect, Verdict},
     history::replay::Target,
     postgres::Role,
@@ -147,6 +147,12 @@ impl External {
     #[must_use]
     pub fn unmatched(&self, catalog: &Catalog) -> Vec<String> {
         self.keep.iter().filter(|kept| kept.removal(catalog).is_none()).map(ToString::to_string).collect()
+    }
+
+    /// Whether the difference is about what is kept, or stands on it.
+    #[must_use]
+    pub fn keeps(&self, difference: &Difference) -> bool {
+        self.keep.iter().any(|kept| kept.is_about(difference))
     }
 
     /// The verdicts on kept objects that a migration takes away all the same.

@@ -50,6 +50,11 @@ pub enum Error {
         /// The base.
         base: String,
     },
+    /// Other runs kept cutting the clone's history off while this one was counting.
+    #[error(
+        "this clone is shallow, and other fetches changed its history while this one was counting commits"
+    )]
+    Unsteady,
     /// GitHub's event file does not say what it should.
     #[error("{path}: GitHub's event file cannot be used: {why}")]
     Event {
@@ -84,6 +89,7 @@ impl Error {
             Self::Unrelated { .. } => {
                 "name the branch that this one was made from with --base-branch BRANCH".into()
             }
+            Self::Unsteady => "try again, or make the clone whole: git fetch --unshallow".into(),
             Self::Event { .. } => "name the base's commit with --base-ref REF".into(),
         })
     }

@@ -56,11 +56,7 @@ pub async fn check(git: &Git, request: &Request) -> Result<Freshness, Error> {
     let tree = git.work_tree().await?;
     let head = git.head().await?;
     let base = Base::choose(git, request, &head).await?;
-    let (commit, remote) = establish(git, &head, &base, request).await?;
-    let behind = if base.is_parent(&commit) { 0 } else { git.count_missing(&commit, &head).await? };
-    if behind > 0 && !git.are_related(&commit, &head).await? {
-        return Err(Error::Unrelated { base: base.label() });
-    }
+    let (commit, remote, behind) = count(git, &head, &base, request).await?;
     let commits = match behind {
         0 => Vec::new(),
         _ => commits::list(git, &tree, (&commit, &head), &request.paths).await?,
@@ -78,6 +74,39 @@ pub async fn check(git: &Git, request: &Request) -> Result<Freshness, Error> {
         commits,
         policy: request.policy,
     })
+}
+
+/// How often the question is asked anew where somebody else fetches into the same clone meanwhile.
+const ATTEMPTS: usize = 5;
+
+/// The base's commit, the remote if one was asked, and how many of the base's commits `head` lacks.
+///
+/// Whoever else fetches into the same shallow clone may cut its history off between the fetch and the count: what was
+/// counted then is no answer, and the question is asked anew.
+async fn count(
+    git: &Git,
+    head: &CommitId,
+    base: &Base,
+    request: &Request,
+) -> Result<(CommitId, Option<RemoteName>, usize), Error> {
+    let _turn = git.turn().await?;
+    for _ in 0..ATTEMPTS {
+        let (commit, remote) = establish(git, head, base, request).await?;
+        if base.is_parent(&commit) {
+            return Ok((commit, remote, 0));
+        }
+        let cuts = git.cuts().await?;
+        let behind = git.count_missing(&commit, head).await?;
+        let is_related = behind == 0 || git.are_related(&commit, head).await?;
+        let is_answer =
+            behind == 0 || shallow::suffices(git, head, &commit).await? && git.cuts().await? == cuts;
+        match (is_answer, is_related) {
+            (true, true) => return Ok((commit, remote, behind)),
+            (true, false) => return Err(Error::Unrelated { base: base.label() }),
+            (false, _) => {}
+        }
+    }
+    Err(Error::Unsteady)
 }
 
 /// The base as far as it is known here, nothing fetched: for questions where an old answer will do. `None` where

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use camino::Utf8PathBuf;
+
 use super::{CommitId, Error, Git, harmless, parse_id};
 
 /// The commits whose parents a shallow clone does not have.
@@ -39,14 +41,17 @@ impl Git {
     /// # Errors
     /// Where the list cannot be read.
     pub async fn cuts(&self) -> Result<Cuts, Error> {
-        // git has no question for this, but says where the list is.
-        let answer = self.ask(["rev-parse", "--git-path", "shallow"]).await?;
-        let path = self.directory.join(answer.trim_end_matches('\n'));
-        match fs_err::read_to_string(path) {
+        match fs_err::read_to_string(self.list_of_cuts().await?) {
             Ok(list) => list.lines().map(|line| parse_id("rev-parse", line)).collect(),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Cuts::new()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// git has no question for the cuts, but says where their list is.
+    pub(super) async fn list_of_cuts(&self) -> Result<Utf8PathBuf, Error> {
+        let answer = self.ask(["rev-parse", "--git-path", "shallow"]).await?;
+        Ok(self.directory.join(answer.trim_end_matches('\n')))
     }
 
     /// Every commit that `tips` (commit ids or options such as `--all`) lead to here, each with those of its

@@ -12,6 +12,7 @@ mod names;
 mod remote;
 mod ssh;
 mod text;
+mod turn;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -25,6 +26,7 @@ pub use self::{
     history::{Commit, Cuts},
     names::{Branch, CommitId, NameError, RemoteName, Revision},
     remote::{Depth, Fetch},
+    turn::Turn,
 };
 use crate::{
     context::Environment,

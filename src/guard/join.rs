@@ -10,7 +10,7 @@ use super::{
     sql::UNKNOWN,
 };
 use crate::{
-    catalog::{Change, Kind},
+    catalog::{Catalog, Change, Kind},
     finding::{Finding, Severity},
 };
 
@@ -31,23 +31,28 @@ const WAITING: [&[&str]; 3] = [
 
 /// The new names of tables that the script renames. The proof calls what is on them by the old ones, the text by
 /// those that they have at the time.
-struct NewNames<'a>(Vec<(&'a str, &'a str)>);
+struct NewNames<'a> {
+    renamed: Vec<(&'a str, &'a str)>,
+    before: &'a Catalog,
+}
 
 impl<'a> NewNames<'a> {
     fn of(proof: &'a Proof) -> Self {
+        let before = &proof.effect.before;
         let renamed = proof.effect.differences.iter().filter_map(|difference| match &difference.change {
             Change::Renamed { to } if difference.kind == Kind::Table => {
-                Some((difference.object.as_str(), to.as_str()))
+                Some((before.shown(&difference.object), before.shown(to)))
             }
             _ => None,
         });
-        Self(renamed.collect())
+        Self { renamed: renamed.collect(), before }
     }
 
     /// Whether the text's `object` is what the proof calls `proved`.
     fn are_one(&self, object: &str, proved: &str) -> bool {
+        let (object, proved) = (self.before.shown(object), self.before.shown(proved));
         object == proved
-            || self.0.iter().any(|(old, new)| {
+            || self.renamed.iter().any(|(old, new)| {
                 let rest = proved.strip_prefix(old).filter(|rest| rest.is_empty() || rest.starts_with('.'));
                 rest.is_some_and(|rest| object.strip_prefix(new) == Some(rest))
             })
@@ -100,7 +105,7 @@ impl<'a> Join<'a> {
         let statement = self.statement(verdict);
         match self.same(verdict, statement) {
             Some(finding) => confirm(finding, verdict),
-            None => self.found.push(placed(verdict, statement, self.script)),
+            None => self.found.push(self.placed(verdict, statement)),
         }
     }
 
@@ -119,8 +124,15 @@ impl<'a> Join<'a> {
                 finding.severity = finding.severity.max(wait.severity);
                 finding.proof.extend(wait.proof.iter().cloned());
             }
-            None => self.found.push(placed(wait, statement, self.script)),
+            None => self.found.push(self.placed(wait, statement)),
         }
+    }
+
+    fn placed(&self, verdict: &Verdict, statement: Option<&Range<usize>>) -> Located {
+        let end = self.script.sql.len();
+        let mut finding = verdict.finding(self.script, statement);
+        finding.object = self.proof.effect.before.shown(&finding.object).to_owned();
+        Located { finding, place: statement.cloned().unwrap_or(end..end) }
     }
 
     fn statement(&self, verdict: &Verdict) -> Option<&'a Range<usize>> {
@@ -165,11 +177,6 @@ fn confirm(finding: &mut Finding, verdict: &Verdict) {
         finding.rule = verdict.rule;
     }
     finding.severity = verdict.severity;
-}
-
-fn placed(verdict: &Verdict, statement: Option<&Range<usize>>, script: &Script<'_>) -> Located {
-    let end = script.sql.len();
-    Located { finding: verdict.finding(script, statement), place: statement.cloned().unwrap_or(end..end) }
 }
 
 fn is_within(located: &Located, statement: Option<&Range<usize>>) -> bool {

@@ -33,8 +33,10 @@ pub mod needs;
 pub mod origin;
 pub mod proof;
 pub mod renames;
+pub mod row_changes;
 pub mod rules;
 pub mod sql;
+pub mod transaction;
 pub mod waiver;
 
 use std::ops::Range;

@@ -68,7 +68,10 @@ impl fmt::Display for Rename {
 }
 
 /// Every table, as it is after the renames so far.
-struct Names(BTreeMap<Name, Members>);
+struct Names<'a> {
+    tables: BTreeMap<Name, Members>,
+    before: &'a Catalog,
+}
 
 /// What has a name in a table.
 struct Members {
@@ -87,46 +90,50 @@ impl Members {
     }
 }
 
-impl Names {
-    fn of(catalog: &Catalog) -> Self {
-        Self(catalog.tables.iter().map(|(name, table)| (name.clone(), Members::of(table))).collect())
+impl<'a> Names<'a> {
+    fn of(before: &'a Catalog) -> Self {
+        let tables = before.tables.iter().map(|(name, table)| (name.clone(), Members::of(table))).collect();
+        Self { tables, before }
     }
 
-    fn table(parts: &[String]) -> Name {
-        let name = Name::from_parts(parts);
-        Name { schema: Some(name.schema.unwrap_or_else(|| "public".into())), ..name }
+    fn table(&self, parts: &[String]) -> Name {
+        self.before.whole(Name::from_parts(parts))
+    }
+
+    fn sql(&self, table: &Name) -> String {
+        self.before.sql(table)
     }
 
     /// The statement that does `rename`, after which the names are the new ones.
     fn apply(&mut self, rename: &Rename) -> Result<String, RenameError> {
         let as_column = rename.from.split_last().filter(|(_, table)| !table.is_empty());
-        let of_column = as_column.map(|(column, table)| (Self::table(table), column));
+        let of_column = as_column.map(|(column, table)| (self.table(table), column));
         if let Some((table, column)) = &of_column
-            && let Some(Members { columns, .. }) = self.0.get_mut(table)
+            && let Some(Members { columns, .. }) = self.tables.get_mut(table)
             && let Some(place) = columns.iter().position(|name| name == *column)
         {
             if columns.contains(&rename.to) {
                 return Err(RenameError::Taken(rename.to_string()));
             }
             columns[place].clone_from(&rename.to);
-            let (table, from, to) = (table.sql(), quoted(column), quoted(&rename.to));
+            let (table, from, to) = (self.sql(table), quoted(column), quoted(&rename.to));
             return Ok(format!("-- RenameColumn\nALTER TABLE {table} RENAME COLUMN {from} TO {to};\n"));
         }
-        let table = Self::table(&rename.from);
+        let table = self.table(&rename.from);
         let new = table.renamed(&rename.to);
-        match self.0.remove(&table) {
-            Some(_) if self.0.contains_key(&new) => Err(RenameError::Taken(rename.to_string())),
+        match self.tables.remove(&table) {
+            Some(_) if self.tables.contains_key(&new) => Err(RenameError::Taken(rename.to_string())),
             Some(mut members) => {
                 let to = quoted(&rename.to);
-                let mut sql = format!("-- RenameTable\nALTER TABLE {} RENAME TO {to};\n", table.sql());
+                let mut sql = format!("-- RenameTable\nALTER TABLE {} RENAME TO {to};\n", self.sql(&table));
                 // Prisma would, but in a statement that PostgreSQL does not understand.
                 if members.primary_key.as_ref() == Some(&primary_key(&table)) {
                     let (old, key) = (primary_key(&table), primary_key(&new));
-                    let (table, from, to) = (new.sql(), quoted(&old), quoted(&key));
+                    let (table, from, to) = (self.sql(&new), quoted(&old), quoted(&key));
                     sql.push_str(&format!("ALTER TABLE {table} RENAME CONSTRAINT {from} TO {to};\n"));
                     members.primary_key = Some(key);
                 }
-                self.0.insert(new, members);
+                self.tables.insert(new, members);
                 Ok(sql)
             }
             None => {
@@ -139,11 +146,11 @@ impl Names {
     /// What might have been meant: the columns of the table that was named, else the tables.
     fn could_be(&self, table: Option<Name>) -> Vec<String> {
         const SHOWN: usize = 20;
-        match table.as_ref().and_then(|table| self.0.get_key_value(table)) {
+        match table.as_ref().and_then(|table| self.tables.get_key_value(table)) {
             Some((table, members)) => {
                 members.columns.iter().map(|column| table.member(column).to_string()).collect()
             }
-            None => self.0.keys().take(SHOWN).map(ToString::to_string).collect(),
+            None => self.tables.keys().take(SHOWN).map(ToString::to_string).collect(),
         }
     }
 }
@@ -213,7 +220,8 @@ fn offer(effect: &Effect, lost: &Difference, added: &Difference) -> Option<Offer
         _ => return None,
     };
     let to = Name::bare(&own(&added.object));
-    is_same.then(|| Offer { dropped: lost.object.clone(), rename: format!("{}={to}", lost.object) })
+    let dropped = effect.before.shown(&lost.object).to_owned();
+    is_same.then(|| Offer { rename: format!("{dropped}={to}"), dropped })
 }
 
 /// Adds the offers to the findings that refuse the drops.
@@ -258,9 +266,9 @@ mod tests {
     fn renames_are_done_in_their_order() {
         assert_eq!(
             sql_of(&["User.name=fullName", "User=Person", "Person.fullName=called"]).unwrap(),
-            "ALTER TABLE \"public\".\"User\" RENAME COLUMN \"name\" TO \"fullName\";\n\n\
-             ALTER TABLE \"public\".\"User\" RENAME TO \"Person\";\n\n\
-             ALTER TABLE \"public\".\"Person\" RENAME COLUMN \"fullName\" TO \"called\";\n"
+            "ALTER TABLE \"User\" RENAME COLUMN \"name\" TO \"fullName\";\n\n\
+             ALTER TABLE \"User\" RENAME TO \"Person\";\n\n\
+             ALTER TABLE \"Person\" RENAME COLUMN \"fullName\" TO \"called\";\n"
         );
         assert!(sql_of(&["audit.Log.name=line"]).unwrap().contains("\"audit\".\"Log\" RENAME COLUMN"));
         assert!(sql_of(&["audit.Log=Entry"]).unwrap().contains("\"audit\".\"Log\" RENAME TO \"Entry\""));

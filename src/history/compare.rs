@@ -47,6 +47,13 @@ pub enum Change {
         /// The newest that they have.
         newest: String,
     },
+    /// Theirs, gone here, and made from nothing by a new one. Only a proof on databases tells it from deletions.
+    Squashed {
+        /// The new one.
+        into: String,
+        /// Those that are gone.
+        deleted: Vec<String>,
+    },
     /// New here, with the time stamp of another one.
     SharedStamp {
         /// The new one.
@@ -194,6 +201,14 @@ impl Change {
                 ),
                 safer: format!("give it its name back (git mv '{to}' '{from}' in {})", wording.directory),
             }),
+            Self::Squashed { into, deleted } => Finding {
+                statement: deleted.join("\n"),
+                proof: vec![SQUASH_PROVED.into()],
+                ..wording.finding("history_squashed", Severity::Refuse, into, Texts {
+                    why: squash_why(deleted.len(), theirs),
+                    safer: squash_safer(into),
+                })
+            },
             Self::OutOfOrder { name, newest } => wording.finding("migration_out_of_order", Severity::Warn, name, Texts {
                 why: format!(
                     "it sorts before {newest}, which {theirs} has already: databases that have that one apply it \
@@ -207,6 +222,26 @@ impl Change {
             }),
         }
     }
+}
+
+const SQUASH_PROVED: &str = "both histories were replayed from nothing on temporary databases: they make the same objects, \
+                             and as many rows";
+
+/// What becomes of databases that have what a squash stands in for.
+pub(crate) fn squash_why(deleted: usize, theirs: &str) -> String {
+    format!(
+        "it stands in for {deleted} migrations that {theirs} has and makes the same from nothing: on a database that has \
+         applied those, `prisma migrate deploy` runs it all the same, and what exists already makes it fail"
+    )
+}
+
+/// What operators and the reviewers of a squash do.
+pub(crate) fn squash_safer(into: &str) -> String {
+    format!(
+        "on every database that has applied what it stands in for, before the deploy: `run-migration baseline --up-to \
+         '{into}'` records it as applied; where that is agreed upon, accept it in run-migration.toml: [[allow]] with rule = \
+         \"history_squashed\", object = \"{into}\" and a reason"
+    )
 }
 
 struct Texts {

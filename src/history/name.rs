@@ -54,6 +54,16 @@ impl MigrationName {
         Ok(Self(name))
     }
 
+    /// The name of the migration that undoes the existing one `other`, as far as its characters allow.
+    #[must_use]
+    pub fn reverting(other: &str) -> Self {
+        let rest = other.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start_matches('_');
+        let allowed = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+        let mut name: String = format!("revert_{}", rest.chars().map(allowed).collect::<String>());
+        name.truncate(MAX_BYTES);
+        Self(name)
+    }
+
     /// The name of the `at`th of several files that make one migration together, from 0: those after the first hold
     /// an index each.
     #[must_use]
@@ -215,6 +225,18 @@ mod tests {
         {
             assert!(MigrationName::parse(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn what_undoes_a_migration_is_named_after_it() {
+        for (other, wanted) in [
+            ("20260101000000_add_x", "revert_add_x"),
+            ("20260101 Grüße", "revert__Gr__e"),
+            ("init", "revert_init"),
+        ] {
+            assert_eq!(MigrationName::reverting(other).as_str(), wanted);
+        }
+        assert_eq!(MigrationName::reverting(&"x".repeat(99)).as_str().len(), MAX_BYTES);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Writing a migration: whole or not at all.
+//! Writing a migration, or others in the place of some: whole or not at all.
 
 use std::io::Write;
 
@@ -34,6 +34,51 @@ pub enum WriteError {
 /// Where a place is taken or cannot be written to.
 pub fn write(processes: &Processes, migrations: &Utf8Path, files: &[(&str, &str)]) -> Result<(), WriteError> {
     let is_first = !migrations.exists();
+    place(processes, migrations, files)?;
+    fs_err::File::open(migrations)?.sync_all()?;
+    if is_first {
+        fs_err::write(migrations.join(LOCK_FILE), LOCK_TEXT)?;
+    }
+    Ok(())
+}
+
+/// Writes `files` as [`write`] does, and removes the directories in `gone`.
+///
+/// The new ones are in their places before the first one goes; where one cannot be removed, all of them stay and
+/// nothing new does.
+///
+/// # Errors
+/// Where a place is taken or cannot be written to, or a directory cannot be removed.
+pub fn replace(
+    processes: &Processes,
+    migrations: &Utf8Path,
+    files: &[(&str, &str)],
+    gone: &[&str],
+) -> Result<(), WriteError> {
+    fs_err::create_dir_all(migrations)?;
+    // Not one of the run's temporary directories: those go with it, however it ends.
+    let aside = tempfile::Builder::new().prefix(".run-migration-replaced-").tempdir_in(migrations)?;
+    let placed = place(processes, migrations, files)?;
+    let mut moved = Vec::new();
+    for name in gone {
+        let (from, to) = (migrations.join(name), aside.path().join(name));
+        if let Err(error) = fs_err::rename(&from, &to) {
+            put_back(aside, &moved);
+            take_back(&placed);
+            return Err(error.into());
+        }
+        moved.push((to, from));
+    }
+    aside.close()?;
+    Ok(fs_err::File::open(migrations)?.sync_all()?)
+}
+
+/// Puts each of `files` in its place, all of them or none; these are the places.
+fn place(
+    processes: &Processes,
+    migrations: &Utf8Path,
+    files: &[(&str, &str)],
+) -> Result<Vec<Utf8PathBuf>, WriteError> {
     fs_err::create_dir_all(migrations)?;
     let mut staged = Vec::new();
     for (directory, sql) in files {
@@ -53,11 +98,36 @@ pub fn write(processes: &Processes, migrations: &Utf8Path, files: &[(&str, &str)
         let _ = staged.keep();
         placed.push(target);
     }
-    fs_err::File::open(migrations)?.sync_all()?;
-    if is_first {
-        fs_err::write(migrations.join(LOCK_FILE), LOCK_TEXT)?;
+    Ok(placed)
+}
+
+fn put_back(aside: tempfile::TempDir, moved: &[(std::path::PathBuf, Utf8PathBuf)]) {
+    // What cannot go back stays where it is, whole, beside its place: so only an empty directory goes.
+    let aside = aside.keep();
+    for (from, to) in moved {
+        let _ = std::fs::rename(from, to);
     }
-    Ok(())
+    let _ = std::fs::remove_dir(aside);
+}
+
+/// Writes one more file into a migration's directory, whole or not at all.
+///
+/// # Errors
+/// Where there is one of that name already, or the directory cannot be written to.
+pub fn write_beside(processes: &Processes, path: &Utf8Path, text: &str) -> Result<(), WriteError> {
+    let directory = path.parent().unwrap_or(path);
+    let staged = processes.temporary_directory(directory, ".run-migration-")?;
+    let file = staged.path().join("new");
+    let mut open = fs_err::File::create_new(&file)?;
+    open.write_all(text.as_bytes())?;
+    open.sync_all()?;
+    // A link, unlike a rename, never takes the place of what is there.
+    match fs_err::hard_link(&file, path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            Err(WriteError::Exists(path.to_owned()))
+        }
+        other => Ok(other?),
+    }
 }
 
 /// A directory with the file, ready to be renamed.
@@ -94,7 +164,7 @@ mod tests {
     async fn where_one_cannot_be_put_in_its_place_none_stays() {
         let directory = tempfile::tempdir().unwrap();
         let migrations = Utf8Path::from_path(directory.path()).unwrap();
-        let processes = Processes::start().unwrap();
+        let processes = Processes::new();
         let names = || {
             let mut names: Vec<_> = migrations
                 .read_dir_utf8()
@@ -120,7 +190,13 @@ mod tests {
             Err(WriteError::Exists(_))
         ));
         assert_eq!(names(), ["1_a", "2_b"]);
+        assert!(replace(&processes, migrations, &[("3_c", "")], &["1_a", "missing"]).is_err());
+        assert_eq!(names(), ["1_a", "2_b"]);
         assert_eq!(std::fs::read_to_string(migrations.join("2_b/migration.sql")).unwrap(), "SELECT 2;");
+        replace(&processes, migrations, &[("3_c", "SELECT 3;")], &["1_a", "2_b"]).unwrap();
+        assert_eq!(names(), ["3_c"]);
+        replace(&processes, migrations, &[], &["3_c"]).unwrap();
+        assert_eq!(names(), [""; 0]);
         processes.finish().await;
     }
 }

@@ -94,11 +94,11 @@ pub(super) fn read(rows: &[SimpleQueryRow], home: &str) -> Catalog {
     catalog
 }
 
-/// The catalog of the temporary database that `client` is connected to.
+/// The catalog of the temporary database that `client` is connected to. What is in `schema` goes by its name alone.
 ///
 /// # Errors
 /// Where the server is gone.
-pub async fn of(client: &Client) -> Result<Catalog, tokio_postgres::Error> {
+pub async fn of(client: &Client, schema: &str) -> Result<Catalog, tokio_postgres::Error> {
     let messages = client.simple_query(&question(&Schemas::All)).await?;
     let rows: Vec<_> = messages
         .into_iter()
@@ -107,7 +107,7 @@ pub async fn of(client: &Client) -> Result<Catalog, tokio_postgres::Error> {
             _ => None,
         })
         .collect();
-    Ok(read(&rows, "public"))
+    Ok(read(&rows, schema))
 }
 
 impl Catalog {

@@ -166,6 +166,11 @@ impl Database {
         }
     }
 
+    /// The client, for questions that keep to the same rules by themselves.
+    pub(crate) const fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Says farewell, so that the server has no broken connection to log.
     pub async fn close(self) {
         let Self { client, mut driver, .. } = self;
@@ -215,7 +220,7 @@ fn by_statement(messages: Vec<SimpleQueryMessage>) -> Vec<Vec<SimpleQueryRow>> {
     answers
 }
 
-fn understand(place: &str, after: Duration, error: &tokio_postgres::Error) -> DatabaseError {
+pub(crate) fn understand(place: &str, after: Duration, error: &tokio_postgres::Error) -> DatabaseError {
     let place = place.to_owned();
     if let Some(said) = error.as_db_error() {
         if *said.code() == SqlState::QUERY_CANCELED {

@@ -28,6 +28,8 @@ pub enum Ledger {
 /// One row: one attempt to apply one migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
+    /// The row's own name, a UUID.
+    pub id: String,
     /// The migration's directory.
     pub name: String,
     /// Lower-case hex SHA-256 of the file that was run.
@@ -48,7 +50,7 @@ pub struct Entry {
 ///
 /// The catalogs answer this to every role and never with an error, unlike a look at the table itself and, where
 /// the role may not use the schema, `to_regclass`.
-pub(super) fn probe(schema: &str) -> String {
+pub(crate) fn probe(schema: &str) -> String {
     let schema = escape_literal(schema);
     let table = escape_literal(TABLE);
     format!(
@@ -64,7 +66,7 @@ pub(super) fn probe(schema: &str) -> String {
 }
 
 /// The answer to [`probe`]: `None` where there is a ledger to be read.
-pub(super) fn absence(rows: &[SimpleQueryRow]) -> Option<Ledger> {
+pub(crate) fn absence(rows: &[SimpleQueryRow]) -> Option<Ledger> {
     let number = |column| {
         rows.first()
             .and_then(|row| row.try_get(column).ok().flatten()?.parse::<u64>().ok())
@@ -74,13 +76,13 @@ pub(super) fn absence(rows: &[SimpleQueryRow]) -> Option<Ledger> {
 }
 
 /// Asks for the ledger's rows.
-pub(super) fn question(schema: &str) -> String {
+pub(crate) fn question(schema: &str) -> String {
     let utc = |column: &str| {
         format!("pg_catalog.to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
     };
     let is_open = "finished_at IS NULL AND rolled_back_at IS NULL";
     format!(
-        "SELECT migration_name, checksum, {}, {}, {}, \
+        "SELECT id, migration_name, checksum, {}, {}, {}, \
                 CASE WHEN {is_open} THEN pg_catalog.left(logs, {LOGS}) END, \
                 CASE WHEN {is_open} AND logs IS NULL THEN EXISTS (SELECT FROM pg_catalog.pg_locks \
                   WHERE locktype = 'advisory' AND classid = 0 AND objid = {ADVISORY_LOCK} AND objsubid = 1 AND granted \
@@ -96,17 +98,18 @@ pub(super) fn question(schema: &str) -> String {
 }
 
 /// The answer to [`question`].
-pub(super) fn read(rows: &[SimpleQueryRow]) -> Ledger {
+pub(crate) fn read(rows: &[SimpleQueryRow]) -> Ledger {
     let entry = |row: &SimpleQueryRow| {
         let text = |column| row.try_get(column).ok().flatten().map(ToOwned::to_owned);
         Entry {
-            name: text(0).unwrap_or_default(),
-            checksum: text(1).unwrap_or_default(),
-            started_at: text(2).unwrap_or_default(),
-            finished_at: text(3),
-            rolled_back_at: text(4),
-            logs: text(5).filter(|logs| !logs.is_empty()),
-            is_running: text(6).as_deref() == Some("t"),
+            id: text(0).unwrap_or_default(),
+            name: text(1).unwrap_or_default(),
+            checksum: text(2).unwrap_or_default(),
+            started_at: text(3).unwrap_or_default(),
+            finished_at: text(4),
+            rolled_back_at: text(5),
+            logs: text(6).filter(|logs| !logs.is_empty()),
+            is_running: text(7).as_deref() == Some("t"),
         }
     };
     Ledger::Present(rows.iter().map(entry).collect())

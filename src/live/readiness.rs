@@ -163,6 +163,7 @@ mod tests {
 
     fn applied(names: &[&str]) -> Ledger {
         let entry = |(at, name): (usize, &&str)| Entry {
+            id: String::new(),
             name: name.trim_end_matches('!').to_owned(),
             checksum: checksum(b""),
             started_at: format!("{at:04}"),

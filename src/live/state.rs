@@ -270,6 +270,7 @@ mod tests {
         let name = text.trim_end_matches(['!', '~', '?']);
         let time = |seconds: usize| format!("2026-01-01T00:00:{seconds:02}.000000Z");
         Entry {
+            id: String::new(),
             name: name.to_owned(),
             checksum: checksum(format!("-- {name}\nSELECT 1;\n").as_bytes()),
             started_at: time(at),

@@ -33,7 +33,7 @@ pub enum Error {
         attempts: Vec<Attempt>,
     },
     /// No PostgreSQL has an extension that the history installs.
-    #[error("the history installs the extension {} ({}:{}), and no PostgreSQL here has it:{}", wish.name, wish.path, wish.line, list(attempts))]
+    #[error("the project installs the extension {} ({}:{}), and no PostgreSQL here has it:{}", wish.name, wish.path, wish.line, list(attempts))]
     Extension {
         /// The extension, and where it is wanted.
         wish: Box<Wish>,

@@ -1,4 +1,5 @@
-//! `prisma migrate diff` from a live database to a schema. The only place that knows the CLI's flags.
+//! `prisma migrate diff` from a live database to a schema, and from nothing to a live database. The only place that
+//! knows the CLI's flags.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,7 +11,7 @@ use super::{
     error::Error,
     project_config::ProjectConfig,
     schema::{Schema, Urls},
-    script, surroundings,
+    script, secret, surroundings,
     toolchain::{Start, Toolchain},
 };
 use crate::{
@@ -20,6 +21,7 @@ use crate::{
 
 const OUTPUT: &str = "diff.sql";
 const CONFIG: &str = "prisma.config.mjs";
+const ORIGIN: &str = "database.prisma";
 
 /// What is compared. Paths are absolute.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +57,50 @@ pub async fn diff(
     request: &DiffRequest<'_>,
 ) -> Result<Diff, Error> {
     let schema = Arc::new(Schema::read(request.schema)?);
-    ask(processes, toolchain, request, schema)?.answer().await
+    ask(processes, toolchain, request, (schema, Sides::DatabaseToSchema))?.answer().await
+}
+
+/// Asks Prisma how the database of `request` is made from nothing: of what is in it, the answer holds what Prisma can
+/// see.
+///
+/// # Errors
+/// As [`diff`].
+pub async fn made(
+    processes: &Processes,
+    toolchain: &Toolchain,
+    request: &DiffRequest<'_>,
+) -> Result<Diff, Error> {
+    let schema = Arc::new(Schema::read(request.schema)?);
+    ask(processes, toolchain, request, (schema, Sides::NothingToDatabase))?.answer().await
+}
+
+/// What is compared with what.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Sides {
+    /// A database with the schema.
+    DatabaseToSchema,
+    /// Nothing with a database.
+    NothingToDatabase,
+}
+
+impl Sides {
+    /// The flags of Prisma 5 and 6; the database's URL is in the schema `origin`.
+    fn with_origin<'a>(self, origin: &'a str, schema: &'a str) -> Vec<&'a str> {
+        match self {
+            Self::DatabaseToSchema => {
+                vec!["--from-schema-datasource", origin, "--to-schema-datamodel", schema]
+            }
+            Self::NothingToDatabase => vec!["--from-empty", "--to-schema-datasource", origin],
+        }
+    }
+
+    /// The flags of Prisma 7.
+    fn with_config(self, schema: &str) -> Vec<&str> {
+        match self {
+            Self::DatabaseToSchema => vec!["--from-config-datasource", "--to-schema", schema],
+            Self::NothingToDatabase => vec!["--from-empty", "--to-config-datasource"],
+        }
+    }
 }
 
 /// Begins to ask about `schema`, which was read before. The CLI is at work while its answer is not yet waited for.
@@ -66,9 +111,9 @@ pub(crate) fn ask(
     processes: &Processes,
     toolchain: &Toolchain,
     request: &DiffRequest<'_>,
-    schema: Arc<Schema>,
+    (schema, sides): (Arc<Schema>, Sides),
 ) -> Result<Asked, Error> {
-    let question = Question::prepare(toolchain, request, &schema)?;
+    let question = Question::prepare(toolchain, (request, sides), &schema)?;
     let processes = processes.clone();
     let finished = tokio::spawn(async move { processes.run(question.invocation).await });
     Ok(Asked { finished: Task(finished), output: question.output, schema })
@@ -126,7 +171,11 @@ struct Question {
 }
 
 impl Question {
-    fn prepare(toolchain: &Toolchain, request: &DiffRequest<'_>, schema: &Schema) -> Result<Self, Error> {
+    fn prepare(
+        toolchain: &Toolchain,
+        (request, sides): (&DiffRequest<'_>, Sides),
+        schema: &Schema,
+    ) -> Result<Self, Error> {
         let version = toolchain.version();
         if schema.is_folder() && *version < Version::new(5, 15, 0) {
             return Err(Error::SchemaFolder { path: request.schema.to_owned(), version: version.clone() });
@@ -136,30 +185,12 @@ impl Question {
         fs_err::write(work.join("package.json"), "{}")?;
         let urls = if toolchain.cli.major == 7 { Urls::Remove } else { Urls::Keep };
         let copy = schema.copy_to(&work.join("schema"), urls)?;
-        let mut invocation = start(toolchain, work).args(["migrate", "diff", "--script", "--exit-code"]);
-        let kept = request.config.map(|config| &config.kept);
-        invocation = match version.major {
-            ..=6 => {
-                if let Some(kept) = kept.filter(|kept| !kept.is_empty()) {
-                    fs_err::write(work.join(CONFIG), config(kept.clone())?)?;
-                    invocation = invocation.args(["--config", CONFIG]);
-                }
-                invocation.args(["--from-url", request.database_url, "--to-schema-datamodel", copy.as_str()])
-            }
-            _ => {
-                let mut settings = kept.cloned().unwrap_or_default();
-                settings.insert("schema".into(), copy.as_str().into());
-                settings.insert("datasource".into(), serde_json::json!({ "url": request.database_url }));
-                fs_err::write(work.join(CONFIG), config(settings)?)?;
-                invocation.args([
-                    "--config",
-                    CONFIG,
-                    "--from-config-datasource",
-                    "--to-schema",
-                    copy.as_str(),
-                ])
-            }
+        let invocation = start(toolchain, work).args(["migrate", "diff", "--script", "--exit-code"]);
+        let flags = match version.major {
+            ..=6 => by_schemas((request, sides), &copy)?,
+            _ => by_config((request, sides), &copy)?,
         };
+        let mut invocation = invocation.args(flags).env(secret::VARIABLE, request.database_url);
         let output = (*version >= Version::new(5, 13, 0)).then(|| work.join(OUTPUT));
         if let Some(output) = &output {
             invocation = invocation.args(["--output", output.as_str()]);
@@ -169,6 +200,39 @@ impl Question {
         }
         Ok(Self { invocation: invocation.timeout(request.timeout), output })
     }
+}
+
+/// What 5 and 6 compare with `copy`: the database of a schema that says nothing but where its URL is. What the two sides
+/// of a diff say of schemas, extensions and features holds for both.
+fn by_schemas((request, sides): (&DiffRequest<'_>, Sides), copy: &Utf8Path) -> Result<Vec<String>, Error> {
+    let work = request.work_dir;
+    let origin = work.join(ORIGIN);
+    let url = secret::VARIABLE;
+    fs_err::write(
+        &origin,
+        format!("datasource db {{\n  provider = \"postgresql\"\n  url = env(\"{url}\")\n}}\n"),
+    )?;
+    let flags = sides.with_origin(origin.as_str(), copy.as_str());
+    let mut flags: Vec<_> = flags.into_iter().map(str::to_owned).collect();
+    if let Some(kept) = request.config.map(|config| &config.kept).filter(|kept| !kept.is_empty()) {
+        fs_err::write(work.join(CONFIG), config(kept.clone())?)?;
+        flags.extend(["--config".to_owned(), CONFIG.to_owned()]);
+    }
+    Ok(flags)
+}
+
+/// What 7 compares with `copy`: the database of a configuration. The CLI puts that URL into the engine's command line.
+fn by_config((request, sides): (&DiffRequest<'_>, Sides), copy: &Utf8Path) -> Result<Vec<String>, Error> {
+    let url = match secret::holds_password(request.database_url) {
+        true => secret::PLACEHOLDER,
+        false => request.database_url,
+    };
+    let mut settings = request.config.map(|config| config.kept.clone()).unwrap_or_default();
+    settings.insert("schema".into(), copy.as_str().into());
+    settings.insert("datasource".into(), serde_json::json!({ "url": url }));
+    fs_err::write(request.work_dir.join(CONFIG), config(settings)?)?;
+    let flags = ["--config", CONFIG].into_iter().chain(sides.with_config(copy.as_str()));
+    Ok(flags.map(str::to_owned).collect())
 }
 
 fn start(toolchain: &Toolchain, work: &Utf8Path) -> Invocation {

@@ -103,6 +103,8 @@ impl Installer<'_> {
         let purpose = || format!("it installs {}", package.what);
         let npm = on_path(self.environment, "npm")
             .ok_or_else(|| Error::Missing { program: "npm", purpose: purpose() })?;
+        // npm takes a directory behind a link for another one than that which it is started in.
+        let directory = &directory.canonicalize_utf8()?;
         let npmrc = directory.join(".npmrc");
         if self.npmrc.is_file() {
             fs_err::copy(&self.npmrc, &npmrc)?;

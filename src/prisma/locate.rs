@@ -11,7 +11,7 @@ use super::{
     install::{Installer, Wanting},
     managed, native,
     node::Node,
-    packages, python,
+    packages, python, secret,
     toolchain::{Cli, Engine, Start, Toolchain},
     version,
 };
@@ -24,6 +24,7 @@ use crate::{
 
 const OURS: &str = "Prisma's wasm build, installed by this tool";
 const NO_NATIVE: &str = "no native engine of this Prisma is on the disk that runs here";
+const DISCREET: &str = "Prisma 7 gives its own the server's password on the command line";
 
 /// What a search goes by. Paths are absolute.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +41,8 @@ pub struct LocateRequest<'a> {
     pub cache: &'a Utf8Path,
     /// The limit of each step that could hang.
     pub timeout: Duration,
+    /// The server of the user's that the history is replayed on, where there is one.
+    pub server_url: Option<&'a str>,
     /// What is done about a package of ours that is not installed.
     pub wanting: Wanting,
 }
@@ -85,6 +88,7 @@ impl Search<'_> {
         check(&version, &script)?;
         let node = self.node_for(&version).await?;
         let engine = match self.named_engine().await? {
+            _ if self.must_hide_url_from(version.major) => self.our_engine(version.major, DISCREET).await?,
             Some(engine) => engine,
             None => match native::find(&self.programs(), self.request.environment, &script).await {
                 Some(engine) => engine,
@@ -106,6 +110,7 @@ impl Search<'_> {
         let version = version::of_program(self.processes, &program, &to_ask, self.request.timeout).await?;
         check(&version, &program)?;
         let engine = match named {
+            _ if self.must_hide_url_from(version.major) => self.our_engine(version.major, DISCREET).await?,
             Some(engine) => engine,
             None => self.our_engine(version.major, "the program does not tell where its own is").await?,
         };
@@ -146,6 +151,7 @@ impl Search<'_> {
         let version = version::of_script(&script)?;
         let node = self.node_for(&version).await?;
         let engine = match self.named_engine().await? {
+            _ if self.must_hide_url_from(version.major) => self.our_engine(stand_in.major, DISCREET).await?,
             Some(engine) => engine,
             None => self.our_engine(stand_in.major, &stand_in.why).await?,
         };
@@ -158,6 +164,11 @@ impl Search<'_> {
         let node = Node::find(&self.programs(), self.request.environment).await?;
         node.check_for(version)?;
         Ok(node)
+    }
+
+    /// Whether an engine would be shown a password by a CLI of this major.
+    fn must_hide_url_from(self, major: u64) -> bool {
+        major >= 7 && self.request.server_url.is_some_and(secret::holds_password)
     }
 
     /// What `PRISMA_SCHEMA_ENGINE_BINARY` names.

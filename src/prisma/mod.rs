@@ -11,6 +11,7 @@
 
 mod diff;
 mod error;
+mod extensions;
 mod find;
 mod install;
 mod locate;
@@ -23,13 +24,15 @@ mod python;
 mod schema;
 mod script;
 mod search_path;
+mod secret;
 mod surroundings;
 mod toolchain;
 mod version;
 
-pub(crate) use diff::{Asked, ask};
-pub use diff::{Diff, DiffRequest, diff};
+pub(crate) use diff::{Asked, Sides, ask};
+pub use diff::{Diff, DiffRequest, diff, made};
 pub use error::{Error, Problem};
+pub use extensions::extensions;
 pub use install::Wanting;
 pub use locate::{LocateRequest, locate};
 pub use project_config::{ProjectConfig, config_in, read_config};

@@ -33,6 +33,10 @@ pub struct ProjectConfig {
     pub migrations: Option<Utf8PathBuf>,
     /// SQL for the empty database, before the history.
     pub init_shadow_db: Option<String>,
+    /// The variable that holds the database's URL, where it names one.
+    pub(super) url_variable: Option<String>,
+    /// The schema of the database, where a URL in the file names it.
+    pub(super) database_schema: Option<String>,
     /// What a diff has to be told: the tables and enums that Prisma must not touch.
     pub(super) kept: serde_json::Map<String, serde_json::Value>,
 }
@@ -51,6 +55,8 @@ struct Answer {
     schema: Option<Utf8PathBuf>,
     migrations: Option<Utf8PathBuf>,
     init_shadow_db: Option<String>,
+    url_variable: Option<String>,
+    database_schema: Option<String>,
     #[serde(default)]
     kept: serde_json::Map<String, serde_json::Value>,
 }
@@ -101,6 +107,8 @@ pub async fn read_config(
             schema: answer.schema,
             migrations: answer.migrations,
             init_shadow_db: answer.init_shadow_db.filter(|sql| !sql.trim().is_empty()),
+            url_variable: answer.url_variable,
+            database_schema: answer.database_schema,
             kept: answer.kept,
         })),
     }

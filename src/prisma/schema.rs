@@ -117,6 +117,16 @@ impl Schema {
         names
     }
 
+    /// The datasource blocks without their comments, each with its file in the repository and its first line.
+    pub(super) fn datasources(&self) -> impl Iterator<Item = (Utf8PathBuf, String, usize)> {
+        self.files.iter().filter_map(|File { name, text }| {
+            let block = datasource(text)?;
+            let path = if self.is_folder { self.root.join(name) } else { self.root.clone() };
+            let line = text[..block.start].matches('\n').count() + 1;
+            Some((path, without_comments(text)[block].to_owned(), line))
+        })
+    }
+
     /// The mistakes that Prisma names in `said`, by their places in the repository.
     pub(super) fn problems_in(&self, said: &str) -> Vec<Problem> {
         let mut problems = Vec::new();

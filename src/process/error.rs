@@ -23,6 +23,9 @@ pub enum ProcessError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The run has come to its end, and nothing is started any more.
+    #[error("the run is already over")]
+    Over,
     /// It did not end in time and was ended.
     #[error("{program} did not answer within {} s and was ended{}", after.as_secs(), if stderr.is_empty() { String::new() } else { format!("; it last said: {stderr}") })]
     Timeout {
@@ -59,7 +62,7 @@ impl ProcessError {
             Self::TemporaryDirectory { .. } => {
                 Some("make room there, or choose another place with TMPDIR".into())
             }
-            Self::Io { .. } | Self::TooMuchOutput { .. } => None,
+            Self::Io { .. } | Self::Over | Self::TooMuchOutput { .. } => None,
         }
     }
 }

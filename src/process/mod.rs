@@ -19,10 +19,7 @@ use std::{
     io::{PipeReader, PipeWriter, Write},
     os::unix::fs::PermissionsExt,
     process::Stdio,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -50,11 +47,11 @@ const OUTPUT_LIMIT: u64 = 64 << 20;
 const GRACE: Duration = Duration::from_secs(2);
 
 /// How often the end looks for children that have ended.
-const BURIAL: Duration = Duration::from_millis(1);
+const BURIAL: Duration = Duration::from_millis(5);
 
 /// The pen and its reaper. Cheap to clone; the last clone's end is the end of all children.
 #[derive(Debug, Clone)]
-pub struct Processes(Arc<Inner>);
+pub struct Processes(Arc<Mutex<Pen>>);
 
 /// Makes us the parent of children's children that outlive their own, so that [`Processes::finish`] can bury them:
 /// the machine's own first process may take its time, and until then the pen would not look empty.
@@ -64,42 +61,70 @@ fn adopt_orphans() {
     let _ = nix::sys::prctl::set_child_subreaper(true);
 }
 
+/// Where the run stands.
 #[derive(Debug)]
-struct Inner {
-    pen: i32,
-    /// The reaper's input. Closing it says that the tool is done.
-    announcements: Mutex<Option<PipeWriter>>,
-    /// The pen's leader and the reaper.
-    guards: Mutex<Vec<Child>>,
-    /// Whether there was ever anything to clean up.
-    used: AtomicBool,
+enum Pen {
+    /// Nothing was started yet.
+    Empty,
+    /// Children may join.
+    Open(Guards),
+    /// All is over.
+    Closed,
 }
 
-impl Processes {
-    /// Starts the reaper. Must be called within a tokio runtime.
-    ///
-    /// # Errors
-    /// Where there is no `/bin/sh`, or the system has no processes or pipes left.
-    pub fn start() -> Result<Self, ProcessError> {
-        let failed = |source| ProcessError::Io { program: "/bin/sh".into(), source };
+/// The pen's leader and the reaper.
+#[derive(Debug)]
+struct Guards {
+    /// The pen's process group.
+    pen: i32,
+    /// The reaper's input. Closing it says that the tool is done.
+    announcements: PipeWriter,
+    children: Vec<Child>,
+}
+
+impl Guards {
+    fn start() -> std::io::Result<Self> {
         adopt_orphans();
         // The reaper holds the leader's leash, so that the pen's number cannot pass to somebody else while the
         // reaper still uses it.
-        let (leash_end, leash) = std::io::pipe().map_err(failed)?;
-        let leader = shell(&["-c", "read -r _"], leash_end, Stdio::null()).map_err(failed)?;
-        let pen = leader
-            .id()
-            .and_then(|id| i32::try_from(id).ok())
-            .ok_or_else(|| failed(std::io::Error::other("it ended at once")))?;
-        let (input, announcements) = std::io::pipe().map_err(failed)?;
+        let (leash_end, leash) = std::io::pipe()?;
+        let leader = shell(&["-c", "read -r _"], leash_end, Stdio::null())?;
+        let pen = leader.id().and_then(|id| i32::try_from(id).ok());
+        let pen = pen.ok_or_else(|| std::io::Error::other("it ended at once"))?;
+        let (input, announcements) = std::io::pipe()?;
         let args = ["-c", REAPER, "run-migration-reaper", &pen.to_string()];
-        let reaper = shell(&args, input, leash.into()).map_err(failed)?;
-        Ok(Self(Arc::new(Inner {
-            pen,
-            announcements: Mutex::new(Some(announcements)),
-            guards: Mutex::new(vec![leader, reaper]),
-            used: AtomicBool::new(false),
-        })))
+        let reaper = shell(&args, input, leash.into())?;
+        Ok(Self { pen, announcements, children: vec![leader, reaper] })
+    }
+}
+
+impl Processes {
+    /// An empty pen. The reaper is started with the first child or directory: a command that needs neither needs no
+    /// shell either.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Arc::new(Mutex::new(Pen::Empty)))
+    }
+
+    /// Does something that the reaper has to know of. As long as it lasts, nobody else joins the pen, and the run does
+    /// not end.
+    fn guarded<T>(
+        &self,
+        act: impl FnOnce(&mut Guards) -> Result<T, ProcessError>,
+    ) -> Result<T, ProcessError> {
+        let mut pen = self.pen();
+        if matches!(*pen, Pen::Empty) {
+            let failed = |source| ProcessError::Io { program: "/bin/sh".into(), source };
+            *pen = Pen::Open(Guards::start().map_err(failed)?);
+        }
+        match &mut *pen {
+            Pen::Open(guards) => act(guards),
+            Pen::Empty | Pen::Closed => Err(ProcessError::Over),
+        }
+    }
+
+    fn pen(&self) -> std::sync::MutexGuard<'_, Pen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes a directory `<prefix><random>` in `parent`, mode 0700, that is gone when the value is dropped
@@ -116,7 +141,7 @@ impl Processes {
         // The name is ours, so that it can be announced before the directory is made.
         let random = uuid::Uuid::new_v4().as_u64_pair().0;
         let name = format!("{prefix}{random:016x}");
-        self.announce(&parent.join(&name)).map_err(failed)?;
+        self.guarded(|guards| announce(&mut guards.announcements, &parent.join(&name)).map_err(failed))?;
         tempfile::Builder::new()
             .prefix(&name)
             .rand_bytes(0)
@@ -185,84 +210,81 @@ impl Processes {
     ///
     /// # Errors
     /// Where it cannot be started.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     pub fn spawn(&self, invocation: &Invocation) -> Result<Child, ProcessError> {
-        let failed = |source| ProcessError::Io { program: invocation.program(), source };
-        let (stdout, stderr) = output(invocation).map_err(failed)?;
-        // Held until the child is a member of the pen: after the reaper has looked, nobody may join.
-        let announcements = lock(&self.0.announcements);
-        if announcements.is_none() {
-            return Err(failed(over()));
-        }
-        self.0.used.store(true, Ordering::Relaxed);
-        let mut command = Command::new(&invocation.program);
-        command
-            .args(&invocation.args)
-            .current_dir(&invocation.cwd)
-            .stdin(if invocation.stdin.is_empty() { Stdio::null() } else { Stdio::piped() })
-            .stdout(stdout)
-            .stderr(stderr)
-            .process_group(self.0.pen);
-        if invocation.base == BaseEnvironment::Empty {
-            command.env_clear();
-        }
-        for (key, value) in &invocation.env {
-            match value {
-                Some(value) => command.env(key, value),
-                None => command.env_remove(key),
-            };
-        }
-        match &invocation.run_as {
-            RunAs::Myself => {}
-            RunAs::User { uid, gid, .. } => {
-                command.uid(*uid).gid(*gid);
-            }
-            RunAs::Namespace { uid, gid } => namespace::enter(&mut command, *uid, *gid),
-        }
-        command.spawn().map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound if invocation.cwd.is_dir() => {
-                ProcessError::NotFound { program: invocation.program() }
-            }
-            _ => failed(source),
-        })
+        // After the reaper has looked, nobody may join.
+        self.guarded(|guards| spawn(invocation, guards.pen))
     }
 
     /// Ends all children, removes all temporary directories, and waits until that is done. Nothing can be
     /// started afterwards.
     pub async fn finish(&self) {
-        drop(lock(&self.0.announcements).take());
-        let mut guards = std::mem::take(&mut *lock(&self.0.guards));
-        if !self.0.used.load(Ordering::Relaxed) {
-            // The reaper would only look around; without it the leader goes, too.
-            guards.iter_mut().skip(1).for_each(|reaper| drop(reaper.start_kill()));
-        }
+        let pen = std::mem::replace(&mut *self.pen(), Pen::Closed);
+        let Pen::Open(Guards { pen, announcements, mut children }) = pen else { return };
+        drop(announcements);
         let gone = async {
-            for guard in &mut guards {
-                let _ = guard.wait().await;
+            for child in &mut children {
+                let _ = child.wait().await;
             }
         };
         tokio::pin!(gone);
         // The dead must be buried for the reaper to see the pen empty, and not everybody who started a child
         // still waits for it.
         while tokio::time::timeout(BURIAL, &mut gone).await.is_err() {
-            bury(self.0.pen);
+            bury(pen);
         }
     }
+}
 
-    fn announce(&self, directory: &Utf8Path) -> std::io::Result<()> {
-        let path = directory.as_str().as_bytes();
-        // The reaper reads line by line, and stands in another directory.
-        if path.contains(&b'\n') || !directory.is_absolute() {
-            return Err(std::io::Error::other("the path is not absolute or holds a line break"));
-        }
-        match lock(&self.0.announcements).as_mut() {
-            Some(pipe) => {
-                self.0.used.store(true, Ordering::Relaxed);
-                pipe.write_all(&[path, b"\n"].concat())
-            }
-            None => Err(over()),
-        }
+impl Default for Processes {
+    fn default() -> Self {
+        Self::new()
     }
+}
+
+/// Tells the reaper of a directory that is about to be made.
+fn announce(reaper: &mut PipeWriter, directory: &Utf8Path) -> std::io::Result<()> {
+    let path = directory.as_str().as_bytes();
+    // The reaper reads line by line, and stands in another directory.
+    if path.contains(&b'\n') || !directory.is_absolute() {
+        return Err(std::io::Error::other("the path is not absolute or holds a line break"));
+    }
+    reaper.write_all(&[path, b"\n"].concat())
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+fn spawn(invocation: &Invocation, pen: i32) -> Result<Child, ProcessError> {
+    let failed = |source| ProcessError::Io { program: invocation.program(), source };
+    let (stdout, stderr) = output(invocation).map_err(failed)?;
+    let mut command = Command::new(&invocation.program);
+    command
+        .args(&invocation.args)
+        .current_dir(&invocation.cwd)
+        .stdin(if invocation.stdin.is_empty() { Stdio::null() } else { Stdio::piped() })
+        .stdout(stdout)
+        .stderr(stderr)
+        .process_group(pen);
+    if invocation.base == BaseEnvironment::Empty {
+        command.env_clear();
+    }
+    for (key, value) in &invocation.env {
+        match value {
+            Some(value) => command.env(key, value),
+            None => command.env_remove(key),
+        };
+    }
+    match &invocation.run_as {
+        RunAs::Myself => {}
+        RunAs::User { uid, gid, .. } => {
+            command.uid(*uid).gid(*gid);
+        }
+        RunAs::Namespace { uid, gid } => namespace::enter(&mut command, *uid, *gid),
+    }
+    command.spawn().map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound if invocation.cwd.is_dir() => {
+            ProcessError::NotFound { program: invocation.program() }
+        }
+        _ => failed(source),
+    })
 }
 
 #[expect(clippy::disallowed_methods, reason = "the pen's own two guards are no members of it")]
@@ -275,10 +297,6 @@ fn shell(args: &[&str], stdin: PipeReader, stdout: Stdio) -> std::io::Result<Chi
         .stderr(Stdio::null())
         .process_group(0)
         .spawn()
-}
-
-fn over() -> std::io::Error {
-    std::io::Error::other("the run is already over")
 }
 
 fn output(invocation: &Invocation) -> std::io::Result<(Stdio, Stdio)> {
@@ -316,8 +334,4 @@ async fn end(child: &mut Child) {
 fn last_line(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     redact(text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default().trim())
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -17,6 +17,7 @@ use crate::{
         compare::{Change, Shipped, Wording, compare},
         integrity,
         load::Loaded,
+        squash::Squash,
     },
 };
 
@@ -83,11 +84,22 @@ impl<'a> Pair<'a> {
         compare(&self.theirs, &self.theirs, &self.ours)
     }
 
-    /// Everything that is wrong with the history of the new release, by itself and against the previous one.
+    /// What may be a squash: deletions and one new migration.
     #[must_use]
-    pub fn history(&self) -> Vec<Finding> {
+    pub fn squash(&self) -> Option<Squash> {
+        Squash::among(&self.changes(), (&self.theirs, &self.theirs), &self.ours)
+    }
+
+    /// Everything that is wrong with the history of the new release, by itself and against the previous one; `squash`
+    /// is what was proved to be one.
+    #[must_use]
+    pub fn history(&self, squash: Option<&Squash>) -> Vec<Finding> {
         let mut findings = self.damages();
-        for change in self.changes() {
+        let changes = match squash {
+            Some(squash) => squash.of(self.changes()),
+            None => self.changes(),
+        };
+        for change in changes {
             let finding = self.changed(&change);
             // A directory that has lost its file is one finding, not two.
             if !findings.iter().any(|damage: &Finding| damage.object == finding.object) {
@@ -134,6 +146,7 @@ impl<'a> Pair<'a> {
                 let diff = text::diff(&text::of(&self.theirs, name), &text::of(&self.ours, name));
                 (self.to.directory().join(name), diff)
             }
+            Change::Squashed { into, deleted } => (self.to.directory().join(into), deleted.join("\n")),
             Change::LineEndings { name }
             | Change::OutOfOrder { name, .. }
             | Change::SharedStamp { name, .. } => (self.to.directory().join(name), String::new()),

@@ -62,6 +62,8 @@ pub struct Situation<'a> {
     pub to: &'a str,
     /// The migrations that a deploy applies.
     pub pending: &'a [&'a str],
+    /// The migrations that are recorded as applied and never run: they stand in for what the database has.
+    pub recorded: &'a [&'a str],
     /// What a running process meets; `None` where nobody looked.
     pub impacts: Option<&'a [Impact]>,
     /// What the checks found.
@@ -116,6 +118,12 @@ impl Situation<'_> {
             ));
         }
         steps.extend(self.broken_anyway());
+        steps.extend(self.recorded.iter().map(|name| {
+            format!(
+                "Record `{name}` as applied, on every database on {from}: `run-migration baseline --up-to '{name}'`. \
+                 Without that `prisma migrate deploy` runs it, and fails."
+            )
+        }));
         if pending.is_empty() {
             steps.push(format!(
                 "Replace the pods of {from} by those of {to} one by one: `prisma migrate deploy` has nothing to apply."
@@ -260,7 +268,7 @@ mod tests {
     }
 
     fn planned(impacts: Option<&[Impact]>, pending: &[&str]) -> Rollout {
-        plan(Situation { from: "1", to: "2", pending, impacts, findings: &[], lacking: &[] })
+        plan(Situation { from: "1", to: "2", pending, recorded: &[], impacts, findings: &[], lacking: &[] })
     }
 
     #[test]

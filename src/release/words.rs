@@ -1,7 +1,7 @@
 //! What `prisma migrate deploy` does with each finding on a database of the previous release, and how to mend it.
 //! Every sentence about Prisma here was tried with its real CLIs: `tests/cli/release/prisma.rs`.
 
-use crate::history::compare::Change;
+use crate::history::compare::{Change, squash_safer, squash_why};
 
 /// Who is spoken of.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +34,9 @@ impl Sides<'_> {
             Change::Renamed { from, to } => self.renamed(from, to),
             Change::OutOfOrder { newest, .. } => self.out_of_order(newest),
             Change::SharedStamp { other, .. } => self.shared_stamp(other),
+            Change::Squashed { into, deleted } => {
+                Words { why: squash_why(deleted.len(), self.from), safer: squash_safer(into) }
+            }
         }
     }
 

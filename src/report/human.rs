@@ -26,12 +26,16 @@ pub fn render(report: &Report, settings: &GlobalArgs) -> String {
         }
         // The answer is the result on standard output; a probe's log has room for that and nothing else.
         Outcome::RefusedOutOfSync if report.database.is_some() => {
+            out.push_str(&findings(report.refusing()));
             notes(&mut out, report);
             if !settings.quiet && report.hint.is_some() {
                 closing(&mut out, report);
             }
         }
         Outcome::RefusedOutOfSync => banner(&mut out, "OUT OF SYNC", &out_of_sync(report)),
+        Outcome::Interrupted(_) if report.command == "deploy" => {
+            line(&mut out, "interrupted; the ledger says what was applied: run the same again for the rest");
+        }
         Outcome::Interrupted(interrupt) => line(&mut out, interrupted(interrupt)),
         _ if settings.quiet => {}
         _ => out.push_str(&remarks(report)),
@@ -162,7 +166,8 @@ fn out_of_sync(report: &Report) -> String {
 
 fn destructive(report: &Report) -> String {
     let mut out = String::new();
-    line(&mut out, "Nothing was written. These statements destroy data or objects:");
+    let nothing = if report.database.is_some() { "Nothing was changed" } else { "Nothing was written" };
+    line(&mut out, &format!("{nothing}. These statements destroy data or objects:"));
     out.push_str(&findings(report.refusing()));
     let others = || report.findings.iter().filter(|one| !one.refuses() && one.severity > Severity::Info);
     if others().next().is_some() {

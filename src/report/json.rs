@@ -24,6 +24,9 @@ pub fn render(report: &Report) -> String {
     if let (None, Some(result)) = (report.migrations.first(), &report.result) {
         put("result", json!(result));
     }
+    if !report.replaced.is_empty() {
+        put("replaced", json!(report.replaced));
+    }
     put("findings", json!(report.findings));
     if !report.gates.is_empty() {
         put("gates", json!(report.gates));
@@ -33,6 +36,12 @@ pub fn render(report: &Report) -> String {
     }
     if let Some(database) = &report.database {
         put("database", json!(database));
+    }
+    if let Some(preflight) = &report.preflight {
+        put("preflight", json!(preflight));
+    }
+    if let Some(deployment) = &report.deployment {
+        put("deployment", json!(deployment));
     }
     if let Some(release) = &report.release {
         put("release", json!(release));

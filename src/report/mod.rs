@@ -1,6 +1,7 @@
 //! What a run has to say, as data. Commands fill it in; `human` and `json` write it down.
 
 pub mod agents;
+pub mod deployment;
 pub mod emit;
 pub mod gates;
 pub mod github;
@@ -8,6 +9,7 @@ pub mod human;
 pub mod json;
 pub mod lint;
 pub mod markdown;
+pub mod preflight;
 pub mod progress;
 pub mod release;
 mod release_markdown;
@@ -40,6 +42,8 @@ pub struct Report {
     pub outcome: Outcome,
     /// The migrations that were made, or would have been, in the order in which they are applied.
     pub migrations: Vec<Migration>,
+    /// The names of the migrations in whose place they came, or would have come.
+    pub replaced: Vec<String>,
     /// Everything that the checks found, allowed ones included.
     pub findings: Vec<Finding>,
     /// What became of each gate; empty for commands without gates.
@@ -48,6 +52,10 @@ pub struct Report {
     pub freshness: Option<Freshness>,
     /// What is true about the database that was asked.
     pub database: Option<Database>,
+    /// What was found out about it before anything is applied.
+    pub preflight: Option<preflight::Preflight>,
+    /// What was applied to it.
+    pub deployment: Option<deployment::Deployment>,
     /// What there is to say about a release.
     pub release: Option<Box<release::Release>>,
     /// One report for each release that was compared with the one before it.
@@ -93,6 +101,9 @@ pub struct Migration {
     pub sql: String,
     /// Lower-case hex SHA-256 of the file: Prisma's checksum.
     pub sha256: String,
+    /// What `down.sql` beside it holds, where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub down: Option<String>,
 }
 
 /// The answer of a database that is not ours.
@@ -143,10 +154,13 @@ impl Report {
             command,
             outcome,
             migrations: Vec::new(),
+            replaced: Vec::new(),
             findings: Vec::new(),
             gates: Vec::new(),
             freshness: None,
             database: None,
+            preflight: None,
+            deployment: None,
             release: None,
             pairs: Vec::new(),
             toolchain: Vec::new(),

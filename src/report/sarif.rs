@@ -9,6 +9,8 @@ use sha2::{Digest, Sha256};
 use super::Report;
 use crate::{
     finding::{Consent, Finding, Severity},
+    guard::rules::{self, pages},
+    history,
     outcome::Outcome,
 };
 
@@ -55,13 +57,24 @@ fn driver(report: &Report) -> Value {
 fn rule(id: &str, severity: Severity) -> Value {
     let words = id.replace('_', " ");
     let name: String = words.split(' ').map(capitalised).collect();
-    json!({
+    let mut rule = json!({
         "id": id,
         "name": name,
         "shortDescription": { "text": format!("{}.", capitalised(&words)) },
         "help": { "text": "Each result says what would happen and what to do instead." },
         "defaultConfiguration": { "level": level(severity) },
-    })
+    });
+    if let (Some([finds, why, safer]), Some(page)) = (texts(id), pages::page_of(id)) {
+        rule["fullDescription"] = json!({ "text": plain(&format!("{finds}. {why}")) });
+        rule["help"] = json!({ "text": plain(&format!("{why}\n\nInstead: {safer}")), "markdown": page });
+    }
+    rule
+}
+
+/// What a rule finds, why that matters and what to do instead.
+fn texts(id: &str) -> Option<[&'static str; 3]> {
+    let of_the_guard = rules::find(id).map(|rule| [rule.finds, rule.why, rule.safer]);
+    of_the_guard.or_else(|| history::rules::find(id).map(|rule| [rule.finds, rule.why, rule.safer]))
 }
 
 fn capitalised(word: &str) -> String {

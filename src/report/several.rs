@@ -54,7 +54,11 @@ const fn weight(outcome: Outcome) -> u8 {
         Outcome::RefusedDestructive => 2,
         Outcome::RefusedStale => 3,
         Outcome::RefusedOutOfSync => 4,
-        Outcome::Created | Outcome::WouldCreate | Outcome::Synced => 5,
+        Outcome::Created
+        | Outcome::WouldCreate
+        | Outcome::Synced
+        | Outcome::Applied
+        | Outcome::WouldApply => 5,
         Outcome::NoChanges | Outcome::Passed => 6,
     }
 }

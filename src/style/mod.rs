@@ -6,10 +6,15 @@
 //!                 -> prelude    the first line of every file that can have one
 //! ```
 //!
+//! `foreign` tells what in a migration is neither Prisma's nor such a style's.
+//!
 //! The text is changed by its statements alone, as the parser has them; comments and everything else stay.
 
+mod foreign;
 mod indexes;
 mod render;
+
+pub use foreign::{Foreign, foreign};
 
 use crate::guard::{
     action::{Action, Statement as Nature, Transaction},

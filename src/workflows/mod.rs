@@ -98,34 +98,35 @@ impl WorkflowError {
     }
 }
 
-/// The workflows for `project`, whose configuration is `config` where `--config` names it: the check, and, where the
-/// schema has copies, the one that synchronises them.
+/// The workflows for the `projects` of a configuration, which is `config` where `--config` names it: the check, and,
+/// where a schema has copies, the one that synchronises them.
 ///
 /// # Errors
 /// Where a path is outside of the repository or cannot be written into a workflow.
 pub fn render(
-    project: &Project,
+    projects: &[Project],
     config: Option<&Utf8Path>,
     source: &Source,
 ) -> Result<Vec<Workflow>, WorkflowError> {
-    let values = values(project, config, source)?;
+    let paths = Paths::of(projects, config)?;
+    let base = projects.iter().find_map(|project| project.base_branch.as_deref());
+    let values = values(&paths, base, source)?;
     let workflow = |path: &'static str, template: &str| Workflow {
         path: Utf8Path::new(path),
         text: fill(template, &values),
     };
     let mut workflows = vec![workflow(".github/workflows/run-migration-check.yml", CHECK)];
-    if !project.copies.is_empty() {
+    if !paths.copies.is_empty() {
         workflows.push(workflow(".github/workflows/run-migration-sync.yml", SYNC));
     }
     Ok(workflows)
 }
 
 fn values(
-    project: &Project,
-    config: Option<&Utf8Path>,
+    paths: &Paths,
+    base_branch: Option<&str>,
     source: &Source,
 ) -> Result<Vec<(&'static str, String)>, WorkflowError> {
-    let paths = Paths::of(project, config)?;
     let filters: Result<Vec<_>, WorkflowError> =
         paths.filters().iter().map(|filter| Ok(format!("      - {}", quoted(filter)?))).collect();
     let fill_in =
@@ -137,10 +138,10 @@ fn values(
         ("CHECKOUT", CHECKOUT.to_owned()),
         ("PROJECT", quoted(paths.project.as_str())?),
         ("CONFIG", paths.config.as_deref().map_or(Ok(String::new()), configuration)?),
-        ("SCHEMA", quoted(paths.schema.as_str())?),
+        ("SCHEMAS", list(&paths.schemas)?),
         ("COPIES", list(&paths.copies)?),
         ("PATHS", filters?.join("\n")),
-        ("BASE_BRANCH", quoted(project.base_branch.as_deref().unwrap_or_default())?),
+        ("BASE_BRANCH", quoted(base_branch.unwrap_or_default())?),
     ])
 }
 

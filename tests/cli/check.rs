@@ -70,6 +70,23 @@ fn a_schema_that_no_migration_makes_is_refused_with_what_is_missing() {
 }
 
 #[test]
+fn every_rule_of_the_history_has_its_page() {
+    let sources = ["compare.rs", "integrity.rs"].map(|file| {
+        std::fs::read_to_string(format!("{}/src/history/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    });
+    let named = sources.iter().flat_map(|source| source.split('"').skip(1).step_by(2));
+    let ids: std::collections::BTreeSet<_> = named
+        .filter(|text| text.starts_with("migration_") && *text != "migration_lock.toml")
+        .chain(["history_squashed", "migration_missing", "migration_hand_written"])
+        .collect();
+    assert!(ids.len() > 12, "{ids:?}");
+    for id in ids {
+        let page = run(std::path::Path::new("/"), &["lint", "--explain", id]).expect(0).stdout;
+        assert!(page.starts_with(&format!("## {id}\n")), "{page}");
+    }
+}
+
+#[test]
 fn every_damage_to_the_history_is_named() {
     let names = whole().migrations();
     let (first, last) = (names[0].as_str(), names.last().unwrap().as_str());

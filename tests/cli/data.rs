@@ -2,7 +2,7 @@
 
 use run_migration::finding::{Finding, Severity};
 
-use crate::effect::found;
+use crate::{effect::found, support::server::on_every_major};
 
 /// A schema as Prisma makes it.
 const SHOP: &str = r#"
@@ -55,6 +55,7 @@ async fn expect(sql: &str, wanted: &str, said: &[&str]) {
 
 #[tokio::test]
 async fn silent_losses_refuse() {
+    on_every_major(async || {
     for (sql, wanted, said) in [
         (
             "ALTER TABLE \"User\" ALTER COLUMN \"score\" SET DATA TYPE INTEGER;",
@@ -103,11 +104,14 @@ async fn silent_losses_refuse() {
     ] {
         expect(sql, wanted, said).await;
     }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_removed_label_refuses_and_names_what_its_rows_do() {
-    let swap = r#"
+    on_every_major(async || {
+        let swap = r#"
 -- AlterEnum
 BEGIN;
 CREATE TYPE "Status_new" AS ENUM ('ACTIVE', 'PAUSED');
@@ -119,16 +123,19 @@ DROP TYPE "Status_old";
 ALTER TABLE "User" ALTER COLUMN "status" SET DEFAULT 'ACTIVE';
 COMMIT;
 "#;
-    expect(
-        swap,
-        "warn type_change_may_fail User.status, refuse remove_enum_value Status",
-        &["a row with 'GONE' in User.status fails: 22P02"],
-    )
+        expect(
+            swap,
+            "warn type_change_may_fail User.status, refuse remove_enum_value Status",
+            &["a row with 'GONE' in User.status fails: 22P02"],
+        )
+        .await;
+    })
     .await;
 }
 
 #[tokio::test]
 async fn what_fails_on_rows_passes_with_a_warning_that_holds_the_sqlstate() {
+    on_every_major(async || {
     for (sql, wanted, said) in [
         (
             "ALTER TABLE \"User\" ALTER COLUMN \"big\" SET DATA TYPE INTEGER;",
@@ -205,10 +212,13 @@ async fn what_fails_on_rows_passes_with_a_warning_that_holds_the_sqlstate() {
     ] {
         expect(sql, wanted, said).await;
     }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn what_loses_nothing_passes() {
+    on_every_major(async || {
     for sql in [
         "ALTER TABLE \"User\" ALTER COLUMN \"views\" SET DATA TYPE BIGINT;",
         "ALTER TABLE \"User\" ALTER COLUMN \"views\" SET DATA TYPE TEXT;",
@@ -234,10 +244,13 @@ async fn what_loses_nothing_passes() {
     ] {
         expect(sql, "", &[]).await;
     }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn rows_that_the_migration_mends_first_are_in_nobodys_way() {
+    on_every_major(async || {
     let sql = "UPDATE \"User\" SET \"name\" = 'none' WHERE \"name\" IS NULL;\nALTER TABLE \"User\" ALTER COLUMN \"name\" SET NOT NULL;";
     expect(
         sql,
@@ -245,10 +258,13 @@ async fn rows_that_the_migration_mends_first_are_in_nobodys_way() {
         &["tried with such rows on the temporary database: it passes"],
     )
     .await;
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_cascade_is_pointed_out() {
+    on_every_major(async || {
     let sql = "ALTER TABLE \"Post\" ADD COLUMN \"editorId\" INTEGER;\nALTER TABLE \"Post\" ADD CONSTRAINT \
                \"Post_editorId_fkey\" FOREIGN KEY (\"editorId\") REFERENCES \"User\"(\"id\") ON DELETE CASCADE;";
     expect(
@@ -257,11 +273,14 @@ async fn a_cascade_is_pointed_out() {
         &["deletes rows here too", "ON DELETE CASCADE"],
     )
     .await;
+    })
+    .await;
 }
 
 /// Whatever a table demands of its rows, some are made that it takes.
 #[tokio::test]
 async fn rows_are_made_that_the_table_takes() {
+    on_every_major(async || {
     let change = "ALTER TABLE t ALTER COLUMN v SET DATA TYPE INTEGER;";
     for before in [
         "CREATE TABLE t (v float8 NOT NULL);",
@@ -289,10 +308,13 @@ async fn rows_are_made_that_the_table_takes() {
         let finding = finding.unwrap_or_else(|| panic!("{before}\n{findings:#?}"));
         assert!(finding.proof.iter().any(|line| line == "'1.75' becomes '2'"), "{before}\n{finding:#?}");
     }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn where_no_row_can_be_made_it_is_said() {
+    on_every_major(async || {
     let guarded = "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not today'; END $$; \
                    CREATE TABLE t (id int PRIMARY KEY, v float8); \
                    CREATE TRIGGER no BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION no();";
@@ -306,11 +328,14 @@ async fn where_no_row_can_be_made_it_is_said() {
     assert!(proof.contains("not tried with rows: no row of t could be made: P0001 not today"), "{proof}");
     let (severity, _) = told("ALTER TABLE t ALTER v TYPE bigint;").await;
     assert_eq!(severity, Severity::Refuse);
+    })
+    .await;
 }
 
 /// Both ends of a relation change their type, the way Prisma writes it.
 #[tokio::test]
 async fn keys_of_a_relation_can_change_together() {
+    on_every_major(async || {
     let sql = "ALTER TABLE \"Post\" DROP CONSTRAINT \"Post_authorId_fkey\";\n\
                ALTER TABLE \"User\" DROP CONSTRAINT \"User_pkey\",\nALTER COLUMN \"id\" SET DATA TYPE BIGINT,\n\
                ADD CONSTRAINT \"User_pkey\" PRIMARY KEY (\"id\");\n\
@@ -319,4 +344,6 @@ async fn keys_of_a_relation_can_change_together() {
                ON DELETE RESTRICT ON UPDATE CASCADE;";
     // The same relation as before: nothing is left to warn of but the time that it takes.
     expect(sql, "", &[]).await;
+    })
+    .await;
 }

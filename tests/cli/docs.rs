@@ -12,12 +12,14 @@ use run_migration::{
     report::agents,
 };
 
-const OUTCOMES: [Outcome; 13] = [
+const OUTCOMES: [Outcome; 15] = [
     Outcome::Created,
     Outcome::NoChanges,
     Outcome::WouldCreate,
     Outcome::Passed,
     Outcome::Synced,
+    Outcome::Applied,
+    Outcome::WouldApply,
     Outcome::RefusedDestructive,
     Outcome::RefusedStale,
     Outcome::RefusedOutOfSync,
@@ -36,6 +38,8 @@ const fn is_listed(outcome: Outcome) {
         | Outcome::WouldCreate
         | Outcome::Passed
         | Outcome::Synced
+        | Outcome::Applied
+        | Outcome::WouldApply
         | Outcome::RefusedDestructive
         | Outcome::RefusedStale
         | Outcome::RefusedOutOfSync
@@ -150,6 +154,9 @@ fn the_configuration_in_the_readme_holds_every_key_and_is_understood() {
         panic!("one example is wanted")
     };
     toml::from_str::<ConfigFile>(example).unwrap();
+    let several = readme.split("### Several projects\n\n```\n").nth(1).unwrap().split("```").next().unwrap();
+    let projects = toml::from_str::<ConfigFile>(several).unwrap().project;
+    assert!(projects.iter().any(|project| project.external.is_some()) && projects.len() > 1);
     let shown: BTreeSet<String> = example.parse::<toml::Table>().unwrap().keys().cloned().collect();
     // The answer to an unknown key lists the known ones.
     let answer = toml::from_str::<ConfigFile>("unknown = 1").unwrap_err();

@@ -1,8 +1,10 @@
 //! What a migration does, seen on a real PostgreSQL.
 
-use std::time::Duration;
+use std::{cell::RefCell, collections::HashMap, time::Duration};
 
+use camino::Utf8PathBuf;
 use run_migration::{
+    catalog::Catalog,
     config::ReplayAs,
     finding::{Finding, Severity},
     guard::{
@@ -14,9 +16,10 @@ use run_migration::{
         History, Migration, checksum,
         replay::{Target, replay},
     },
+    postgres::Role,
 };
 
-use crate::support::server::{database, server};
+use crate::support::server::{database, on_every_major, server};
 
 /// What is found in the migration `sql` upon the history `before`, by text and by proof.
 pub async fn found(before: &str, sql: &str) -> Vec<Finding> {
@@ -29,7 +32,25 @@ pub async fn found(before: &str, sql: &str) -> Vec<Finding> {
 
 /// What is proved of the migration `sql` upon the history `before`.
 pub async fn proved(before: &str, sql: &str) -> Proof {
-    proved_on(&replayed(before).await, sql).await
+    let (name, catalog) = base(before).await;
+    proof::prove(&migration("20260102000000_x", sql), catalog, target(&name)).await.unwrap()
+}
+
+thread_local! {
+    /// What was replayed in this thread, so by one test, which proves much on the same: a proof leaves it as it is.
+    static BASES: RefCell<HashMap<(Utf8PathBuf, String), (String, Catalog)>> = RefCell::default();
+}
+
+/// A database that the history `before` was replayed into, and its catalog.
+async fn base(before: &str) -> (String, Catalog) {
+    let key = (server().socket_directory().to_owned(), before.to_owned());
+    if let Some(base) = BASES.with_borrow(|bases| bases.get(&key).cloned()) {
+        return base;
+    }
+    let name = replayed(before).await;
+    let catalog = proof::before(target(&name)).await.unwrap();
+    BASES.with_borrow_mut(|bases| bases.insert(key, (name.clone(), catalog.clone())));
+    (name, catalog)
 }
 
 /// A fresh database that a history of one migration was replayed into.
@@ -39,12 +60,6 @@ pub async fn replayed(sql: &str) -> String {
     let name = database("").await;
     replay(&history, target(&name), |_| {}).await.unwrap();
     name
-}
-
-/// What is proved of the migration `sql` upon the database `name`.
-pub async fn proved_on(name: &str, sql: &str) -> Proof {
-    let before = proof::before(target(name)).await.unwrap();
-    proof::prove(&migration("20260102000000_x", sql), before, target(name)).await.unwrap()
 }
 
 /// A migration of this text.
@@ -95,6 +110,7 @@ CREATE FUNCTION purge() RETURNS void LANGUAGE plpgsql AS $$ BEGIN DROP TABLE "Or
 
 #[tokio::test]
 async fn what_is_gone_is_found_however_it_was_spelled() {
+    on_every_major(async || {
     for (sql, wanted) in [
         ("ALTER TABLE \"User\" DROP COLUMN name;", "refuse drop_column User.name in line 1"),
         ("-- first\nSELECT purge();", "refuse drop_table Order in line 2"),
@@ -147,6 +163,8 @@ async fn what_is_gone_is_found_however_it_was_spelled() {
         let unproved = |finding: &&Finding| finding.severity > Severity::Info && finding.proof.is_empty();
         assert!(!findings.iter().any(|finding| unproved(&finding)), "{findings:?}");
     }
+    })
+    .await;
 }
 
 #[track_caller]
@@ -156,25 +174,32 @@ fn assert_contains(text: &str, wanted: &str) {
 
 #[tokio::test]
 async fn what_prisma_cannot_see_is_named_with_the_loss() {
-    let proof = |findings: &[Finding], rule: &str| {
-        let finding = findings.iter().find(|finding| finding.rule == rule).unwrap();
-        finding.proof.join("\n")
-    };
-    let findings = found(SHOP, "DROP TABLE \"User\" CASCADE;").await;
-    assert_contains(
-        &proof(&findings, "drop_table"),
-        "goes along: index lower_email, trigger User.touched, policy User.own",
-    );
-    let findings = found(SHOP, "ALTER TABLE \"User\" DROP COLUMN email CASCADE;").await;
-    assert_contains(&proof(&findings, "drop_column"), "goes along: index User_email_key, index lower_email");
-    let findings = found(SHOP, "ALTER TABLE \"User\" DROP COLUMN name, ADD COLUMN name integer;").await;
-    let retyped = findings.iter().find(|finding| finding.rule == "drop_column").unwrap();
-    assert_contains(&retyped.why, "as integer instead of text");
+    on_every_major(async || {
+        let proof = |findings: &[Finding], rule: &str| {
+            let finding = findings.iter().find(|finding| finding.rule == rule).unwrap();
+            finding.proof.join("\n")
+        };
+        let findings = found(SHOP, "DROP TABLE \"User\" CASCADE;").await;
+        assert_contains(
+            &proof(&findings, "drop_table"),
+            "goes along: index lower_email, trigger User.touched, policy User.own",
+        );
+        let findings = found(SHOP, "ALTER TABLE \"User\" DROP COLUMN email CASCADE;").await;
+        assert_contains(
+            &proof(&findings, "drop_column"),
+            "goes along: index User_email_key, index lower_email",
+        );
+        let findings = found(SHOP, "ALTER TABLE \"User\" DROP COLUMN name, ADD COLUMN name integer;").await;
+        let retyped = findings.iter().find(|finding| finding.rule == "drop_column").unwrap();
+        assert_contains(&retyped.why, "as integer instead of text");
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_script_runs_as_it_would_be_deployed() {
-    let swap = r#"
+    on_every_major(async || {
+        let swap = r#"
 BEGIN;
 CREATE TYPE "Status_new" AS ENUM ('ACTIVE');
 ALTER TABLE "User" ALTER COLUMN "status" DROP DEFAULT;
@@ -185,10 +210,37 @@ DROP TYPE "Status_old";
 ALTER TABLE "User" ALTER COLUMN "status" SET DEFAULT 'ACTIVE';
 COMMIT;
 "#;
-    assert_eq!(
-        told(&found(SHOP, swap).await),
-        ["warn type_change_may_fail User.status in line 5", "refuse remove_enum_value Status in line 8"]
-    );
-    let sql = "CREATE INDEX CONCURRENTLY names ON \"User\" (name);";
-    assert!(told(&found(SHOP, sql).await).is_empty());
+        assert_eq!(
+            told(&found(SHOP, swap).await),
+            ["warn type_change_may_fail User.status in line 5", "refuse remove_enum_value Status in line 8"]
+        );
+        let sql = "CREATE INDEX CONCURRENTLY names ON \"User\" (name);";
+        assert!(told(&found(SHOP, sql).await).is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_needed_for_a_proof_alone_does_not_stay() {
+    let bench = crate::support::postgres::Bench::new();
+    let server = bench.server().await;
+    server.create_database("base", Role::Owner).await.unwrap();
+    let target = Target { server: &server, ..target("base") };
+    let history = History { directory: "migrations".into(), migrations: Vec::new() };
+    replay(&history, target, |_| {}).await.unwrap();
+    let migrations = [
+        migration("1_a", "CREATE TABLE t (a double precision);"),
+        migration("2_b", "ALTER TABLE t ALTER a TYPE integer;"),
+        migration("3_c", "ALTER TABLE t ADD b integer NOT NULL;"),
+    ];
+    let before = proof::before(target).await.unwrap();
+    let proofs = proof::prove_all(&migrations, before, target).await.unwrap();
+    proof::leads_to("CREATE TABLE other ()", target).await.unwrap();
+    // Rows were needed for the second one, and the third one's database is asked about later.
+    assert!(proofs[1].timings.iter().any(|(part, _)| *part == "data"), "{proofs:#?}");
+    let client = server.connect("base", Role::Superuser).await.unwrap();
+    let question =
+        "SELECT datname FROM pg_database WHERE NOT datistemplate AND datname NOT IN ('postgres', 'base')";
+    let left: Vec<String> = client.query(question, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+    assert_eq!(left, [proofs[2].database.clone()]);
 }

@@ -1,8 +1,8 @@
-//! Who has to wait while a migration runs, seen on a real PostgreSQL. `TEST_POSTGRES_BIN` names another version.
+//! Who has to wait while a migration runs, seen on a real PostgreSQL of every major.
 
 use run_migration::finding::{Finding, Severity};
 
-use crate::effect::found;
+use crate::{effect::found, support::server::on_every_major};
 
 const SHOP: &str = r#"
 CREATE TABLE "User" (id integer PRIMARY KEY, name text, nick varchar(50), age integer NOT NULL DEFAULT 0);
@@ -35,6 +35,7 @@ async fn waits(sql: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn what_a_statement_holds_is_seen_not_guessed() {
+    on_every_major(async || {
     for (sql, wanted) in [
         (
             "ALTER TABLE \"User\" ALTER age TYPE bigint;",
@@ -84,11 +85,16 @@ async fn what_a_statement_holds_is_seen_not_guessed() {
     ] {
         assert_eq!(waits(sql).await.join(", "), wanted, "{sql}");
     }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_constraint_that_was_added_unchecked_is_checked_without_blocking() {
-    let before = "CREATE TABLE t (a integer); ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID;";
-    let findings = found(before, "ALTER TABLE t VALIDATE CONSTRAINT c;").await;
-    assert!(findings.iter().all(|finding| finding.severity < Severity::Warn), "{findings:#?}");
+    on_every_major(async || {
+        let before = "CREATE TABLE t (a integer); ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID;";
+        let findings = found(before, "ALTER TABLE t VALIDATE CONSTRAINT c;").await;
+        assert!(findings.iter().all(|finding| finding.severity < Severity::Warn), "{findings:#?}");
+    })
+    .await;
 }

@@ -1,19 +1,16 @@
 //! Histories that need more than a bare PostgreSQL: extensions, roles, and a server of the user's.
 
-use std::{os::unix::fs::symlink, path::Path, process::Stdio};
+use std::{path::Path, process::Stdio};
 
-use camino::{Utf8Path, Utf8PathBuf};
-use run_migration::{
-    cli::GlobalArgs,
-    postgres::{Role, Server},
-};
-use tokio_postgres::Client;
+use run_migration::postgres::Role;
 
 use crate::support::{
-    postgres::{Bench, eventually, open_directory, with_server},
+    postgres::{eventually, with_server},
+    prisma::{VERSIONS, install, program},
     project::Project,
-    run::{hermetic, run, tool},
+    run::{Ended, hermetic, run, tool},
     server::unique,
+    theirs::Theirs,
 };
 
 const DATASOURCE: &str =
@@ -30,20 +27,26 @@ fn extensions_that_postgresql_ships_are_there() {
     let sql = "CREATE EXTENSION IF NOT EXISTS \"uuid-ossp\";\nCREATE EXTENSION pg_trgm;\n\
                CREATE TABLE \"Note\" (\"id\" UUID NOT NULL DEFAULT uuid_generate_v4(), \"text\" TEXT NOT NULL, \
                CONSTRAINT \"Note_pkey\" PRIMARY KEY (\"id\"));\n";
-    let project = project(
-        &NOTE.replace(
-            "  text String\n",
-            "  text String\n\n  @@index([text(ops: raw(\"gin_trgm_ops\"))], type: Gin)\n",
-        ),
-        sql,
-    );
-    let ended = run(&project.path(), &["--dry-run"]).expect(0);
-    assert!(ended.stdout.contains("USING GIN (\"text\" gin_trgm_ops)"), "{}", ended.stdout);
+    let ops = "  text String\n\n  @@index([text(ops: raw(\"gin_trgm_ops\"))], type: Gin)\n";
+    let project = project(&NOTE.replace("  text String\n", ops), sql);
+    for version in VERSIONS {
+        with_prisma(&project, version);
+        let ended = run(&project.path(), &["--dry-run"]).expect(0);
+        let index = "CREATE INDEX \"Note_text_idx\" ON \"Note\" USING GIN (\"text\" gin_trgm_ops);";
+        assert_eq!(ended.stdout.trim(), format!("-- CreateIndex\n{index}"), "{version}");
+    }
+}
+
+/// Makes `version` the Prisma of the project.
+fn with_prisma(project: &Project, version: &str) {
+    let _ = std::fs::remove_dir_all(project.path().join("node_modules"));
+    install(version, camino::Utf8Path::from_path(&project.path()).unwrap());
 }
 
 /// A history that needs an extension which no PostgreSQL here has, as far as the tool can know.
 const VECTOR: &str = "-- The embeddings\nCREATE EXTENSION IF NOT EXISTS vector;\n\n\
-                      CREATE TABLE \"Item\" (\"id\" INTEGER NOT NULL, \"embedding\" vector(3), CONSTRAINT \"Item_pkey\" PRIMARY KEY (\"id\"));\n";
+                      CREATE TABLE \"Item\" (\"id\" INTEGER NOT NULL, \"embedding\" vector(3), CONSTRAINT \"Item_pkey\" PRIMARY KEY (\"id\"));\n\
+                      CREATE INDEX \"Item_embedding_idx\" ON \"Item\" USING hnsw (\"embedding\" vector_l2_ops);\n";
 const ITEM: &str =
     "model Item {\n  id        Int @id\n  embedding Unsupported(\"vector(3)\")?\n  more      String?\n}\n";
 
@@ -66,115 +69,36 @@ fn an_extension_that_no_server_has_is_named_before_anything_is_done() {
     assert!(json["hint"].as_str().unwrap().contains("--server-url"));
 }
 
-/// A disposable server of the user's, with a stand-in for pgvector: the real one is in no package that this machine
-/// can have, and that the extension is there is what the tool goes by.
-struct Theirs {
-    server: Server,
-    runtime: tokio::runtime::Runtime,
-    /// Declared last: the server goes first.
-    _kept: (Bench, tempfile::TempDir),
-}
-
-impl Theirs {
-    fn start() -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let tree = open_directory();
-        let (bench, server) = runtime.block_on(async {
-            let original = Bench::new().installation().await.bin;
-            let bin = with_vector(&original, Utf8Path::from_path(tree.path()).unwrap());
-            let bench = Bench::with(GlobalArgs { postgres_bin: Some(bin), ..GlobalArgs::default() });
-            let server = bench.server().await;
-            (bench, server)
-        });
-        Self { server, runtime, _kept: (bench, tree) }
-    }
-
-    /// The URL that the user has, with a password that the server does not ask for.
-    fn url(&self) -> String {
-        let url = self.server.prisma_url("postgres", Role::Superuser);
-        url.replacen("://postgres@", "://postgres:hunter2@", 1) + "&schema=ignored"
-    }
-
-    fn ask<T>(&self, work: impl AsyncFnOnce(Client) -> T) -> T {
-        self.runtime.block_on(async {
-            let client = self.server.connect("postgres", Role::Superuser).await.unwrap();
-            work(client).await
-        })
-    }
-
-    fn execute(&self, sql: &str) {
-        self.ask(async |client| client.batch_execute(sql).await.unwrap());
-    }
-
-    fn names(&self, question: &str) -> Vec<String> {
-        self.ask(async |client| {
-            client.query(question, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
-        })
-    }
-
-    /// The databases that the tool has made.
-    fn databases(&self) -> Vec<String> {
-        self.names(
-            "SELECT datname::text FROM pg_database WHERE datname LIKE 'run\\_migration\\_%' ORDER BY 1",
+/// The new migration is run, too: what it installs has to be there.
+#[test]
+fn an_extension_that_only_the_schema_asks_for_is_looked_for_too() {
+    let generator = "generator client {\n  provider = \"prisma-client-js\"\n  previewFeatures = [\"postgresqlExtensions\"]\n}\n";
+    let asking = |extensions: &str| {
+        let datasource = DATASOURCE.replace("\n}\n", &format!("\n  extensions = [{extensions}]\n}}\n"));
+        let sql =
+            "CREATE TABLE \"A\" (\"id\" INTEGER NOT NULL, CONSTRAINT \"A_pkey\" PRIMARY KEY (\"id\"));\n";
+        Project::prisma(
+            &format!("{generator}{datasource}model A {{\n  id Int @id\n}}\n"),
+            &[("20260101000000_a", sql)],
         )
+    };
+    let ended = run(&asking("pg_trgm, uuidOssp(map: \"uuid-ossp\")").path(), &["--dry-run"]).expect(0);
+    for name in ["pg_trgm", "uuid-ossp"] {
+        assert!(
+            ended.stdout.contains(&format!("CREATE EXTENSION IF NOT EXISTS \"{name}\"")),
+            "{}",
+            ended.stdout
+        );
     }
-}
-
-/// A tree like that around `bin` with one extension more: PostgreSQL finds its files by their place beside it.
-fn with_vector(bin: &Utf8Path, tree: &Utf8Path) -> Utf8PathBuf {
-    let (root, share) = root_and_share(bin);
-    let place = |path: &Utf8Path| tree.join(path.strip_prefix(&root).unwrap());
-    let own_bin = place(bin);
-    std::fs::create_dir_all(&own_bin).unwrap();
-    for program in ["postgres", "initdb"] {
-        std::fs::copy(bin.join(program), own_bin.join(program)).unwrap();
-    }
-    let lib = bin.parent().unwrap().join("lib");
-    symlink(&lib, place(&lib)).unwrap();
-    let own_share = place(&share);
-    mirror(share.as_std_path(), own_share.as_std_path());
-    let extension = own_share.join("extension");
-    std::fs::remove_file(&extension).unwrap();
-    mirror(share.join("extension").as_std_path(), extension.as_std_path());
-    std::fs::write(
-        extension.join("vector.control"),
-        "default_version = '1.0'\nrelocatable = true\ntrusted = true\n",
-    )
-    .unwrap();
-    std::fs::write(
-        extension.join("vector--1.0.sql"),
-        "CREATE TYPE vector;\n\
-         CREATE FUNCTION vector_in(cstring, oid, integer) RETURNS vector LANGUAGE internal IMMUTABLE AS 'varcharin';\n\
-         CREATE FUNCTION vector_out(vector) RETURNS cstring LANGUAGE internal IMMUTABLE AS 'varcharout';\n\
-         CREATE FUNCTION vector_typmod_in(cstring[]) RETURNS integer LANGUAGE internal IMMUTABLE AS 'varchartypmodin';\n\
-         CREATE FUNCTION vector_typmod_out(integer) RETURNS cstring LANGUAGE internal IMMUTABLE AS 'varchartypmodout';\n\
-         CREATE TYPE vector (INPUT = vector_in, OUTPUT = vector_out, TYPMOD_IN = vector_typmod_in, TYPMOD_OUT = vector_typmod_out);\n",
-    )
-    .unwrap();
-    own_bin
-}
-
-/// The directory that holds both the programs and the shared files of a PostgreSQL, and the latter.
-fn root_and_share(bin: &Utf8Path) -> (Utf8PathBuf, Utf8PathBuf) {
-    // Debian's are in two trees below /usr, everybody else's beside each other.
-    let version = bin.parent().unwrap().file_name().unwrap();
-    let debian = Utf8PathBuf::from(format!("/usr/share/postgresql/{version}"));
-    if bin.starts_with("/usr/lib/postgresql") && debian.is_dir() {
-        return ("/usr".into(), debian);
-    }
-    let root = bin.parent().unwrap().to_owned();
-    let share = ["share/postgresql", "share"].map(|share| root.join(share));
-    let share = share.into_iter().find(|share| share.join("extension").is_dir()).unwrap();
-    (root, share)
-}
-
-/// A directory with a link to each entry of `from`.
-fn mirror(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in from.read_dir().unwrap() {
-        let entry = entry.unwrap();
-        symlink(entry.path(), to.join(entry.file_name())).unwrap();
-    }
+    let theirs = Theirs::start();
+    let vector = asking("vector");
+    run(&vector.path(), &["x"]).expect(1).says(&[
+        "the extension vector (",
+        "schema.prisma:8)",
+        "--server-url",
+    ]);
+    let ended = run(&vector.path(), &["--dry-run", "--server-url", &theirs.url()]).expect(0);
+    assert!(ended.stdout.contains("\"vector\""), "{}", ended.stderr);
 }
 
 #[test]
@@ -187,6 +111,12 @@ fn a_server_of_the_users_that_has_the_extension_serves_and_is_left_as_it_was() {
     let before = theirs.names(catalog);
     let project = project(ITEM, VECTOR);
     let url = theirs.url();
+    // Prisma has no words for such an index.
+    let keep = "keep = [\"index:Item_embedding_idx\"]";
+    run(&project.path(), &["x", "--server-url", &url])
+        .expect(2)
+        .says(&["drop_index  Item_embedding_idx", keep]);
+    project.write("run-migration.toml", &format!("[external]\n{keep}\n"));
     let ended =
         run(&project.path(), &["x", "--dry-run", "--server-url", &url]).expect(0).says(&["--server-url"]);
     assert!(ended.stdout.contains("ADD COLUMN     \"more\" TEXT;"), "{}", ended.stdout);
@@ -198,10 +128,36 @@ fn a_server_of_the_users_that_has_the_extension_serves_and_is_left_as_it_was() {
     // In the environment, and for the other commands.
     let mut check = tool(&project.path(), &["snapshot"]);
     check.env("RUN_MIGRATION_SERVER_URL", &url);
-    crate::support::run::Ended::from(check.output().unwrap()).expect(0);
+    Ended::from(check.output().unwrap()).expect(0);
     assert_eq!(theirs.names(catalog), wanted);
     a_killed_run_is_swept(&theirs, &project);
     what_does_not_do_is_refused(&theirs, &project);
+}
+
+#[test]
+fn the_password_is_on_no_command_line() {
+    let theirs = Theirs::start();
+    let project = project_without_needs();
+    let node = hermetic("sh", Path::new("/")).args(["-c", "command -v node"]).output().unwrap();
+    let node = String::from_utf8(node.stdout).unwrap();
+    let programs = tempfile::tempdir().unwrap();
+    let place = camino::Utf8Path::from_path(programs.path()).unwrap();
+    let log = place.join("log");
+    // Whatever is started as node, the CLI and its engine, is written down first.
+    program(&place.join("node"), &format!("printf '%s\\n' \"$*\" >> {log}\nexec {} \"$@\"", node.trim()));
+    let path = format!("{place}:{}", std::env::var("PATH").unwrap());
+    for version in VERSIONS {
+        with_prisma(&project, version);
+        let mut command = tool(&project.path(), &["--dry-run", "--verify", "--server-url", &theirs.url()]);
+        let ended = Ended::from(command.env("PATH", &path).output().unwrap()).expect(0);
+        assert!(ended.stdout.contains("ADD COLUMN     \"b\""), "{version}: {}", ended.stdout);
+        let started = std::fs::read_to_string(&log).unwrap();
+        std::fs::remove_file(&log).unwrap();
+        for wanted in ["migrate diff", "schema-engine-"] {
+            assert!(started.contains(wanted), "{version}: {started}");
+        }
+        assert!(!started.contains("hunter2"), "{version}: {started}");
+    }
 }
 
 /// SIGINT leaves nothing; what SIGKILL leaves, the next run drops, and not what a live one works in.
@@ -296,15 +252,20 @@ REVOKE ALL ON "A" FROM late;
 #[test]
 fn roles_that_the_history_names_are_made_and_listed() {
     let project = project("model A {\n  id   Int  @id\n  more Int?\n  next Int?\n}\n", ROLES);
-    let report = run(&project.path(), &["--dry-run", "--format", "json"]).expect(0).json();
-    let notes = report["notes"].to_string();
-    for role in ["reader", "App User", "maker", "authenticated", "late"] {
-        assert!(notes.contains(role), "{notes}");
+    for version in VERSIONS {
+        with_prisma(&project, version);
+        let report = run(&project.path(), &["--dry-run", "--format", "json"]).expect(0).json();
+        let notes = report["notes"].to_string();
+        for role in ["reader", "App User", "maker", "authenticated", "late"] {
+            assert!(notes.contains(role), "{version}: {notes}");
+        }
+        let sql = report["migration"]["sql"].as_str().unwrap();
+        assert_eq!(
+            sql.trim(),
+            "-- AlterTable\nALTER TABLE \"A\" ADD COLUMN     \"next\" INTEGER;",
+            "{version}"
+        );
     }
-    assert!(
-        report["migration"]["sql"].as_str().unwrap().contains("ADD COLUMN     \"next\" INTEGER;"),
-        "{report}"
-    );
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn shell(script: &str) -> Invocation {
 
 #[tokio::test]
 async fn a_program_s_end_and_words_come_back() {
-    let processes = Processes::start().unwrap();
+    let processes = Processes::new();
     let script = "cat; echo $GREETING $HOME; echo said >&2; exit 3";
     let invocation =
         shell(script).stdin("typed\n").base_environment(BaseEnvironment::Empty).env("GREETING", "hello");
@@ -44,7 +44,7 @@ async fn a_program_s_end_and_words_come_back() {
 
 #[tokio::test]
 async fn a_program_that_does_not_answer_is_ended_with_its_last_words() {
-    let processes = Processes::start().unwrap();
+    let processes = Processes::new();
     let slow = shell("echo waiting for https://me:secret@host/ >&2; exec sleep 1000");
     let error = processes.run(slow.timeout(Duration::from_millis(300))).await.unwrap_err().to_string();
     assert!(error.contains("did not answer") && error.contains("https://***@host/"), "{error}");
@@ -56,7 +56,7 @@ async fn a_program_that_does_not_answer_is_ended_with_its_last_words() {
 #[tokio::test]
 async fn a_grandchild_that_keeps_the_pipes_open_does_not_hold_up_the_answer() {
     let directory = open_directory();
-    let processes = Processes::start().unwrap();
+    let processes = Processes::new();
     let script = shell("sleep 1000 & echo done").env("MARK", directory.path());
     let finished = processes.run(script).await.unwrap();
     assert_eq!(finished.stdout_text(), "done\n");
@@ -66,7 +66,7 @@ async fn a_grandchild_that_keeps_the_pipes_open_does_not_hold_up_the_answer() {
 
 #[tokio::test]
 async fn endless_output_is_cut_off() {
-    let processes = Processes::start().unwrap();
+    let processes = Processes::new();
     let error = processes.run(shell("exec cat /dev/zero")).await.unwrap_err();
     assert!(matches!(error, ProcessError::TooMuchOutput { .. }), "{error}");
     processes.finish().await;
@@ -91,7 +91,7 @@ fn populate(processes: &Processes, place: &Utf8Path) -> tempfile::TempDir {
 #[tokio::test]
 async fn the_end_takes_everything_along() {
     let place = open_directory();
-    let processes = Processes::start().unwrap();
+    let processes = Processes::new();
     let directory = populate(&processes, Utf8Path::from_path(place.path()).unwrap());
     let mode = std::fs::metadata(directory.path()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
@@ -106,7 +106,7 @@ async fn the_end_takes_everything_along() {
 #[tokio::test]
 async fn dropped_without_a_word_it_ends_all_the_same() {
     let place = open_directory();
-    let processes = Processes::start().unwrap();
+    let processes = Processes::new();
     std::mem::forget(populate(&processes, Utf8Path::from_path(place.path()).unwrap()));
     drop(processes);
     eventually_clean(place.path());
@@ -140,7 +140,7 @@ pub fn place() -> camino::Utf8PathBuf {
 fn entry_point() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let _guard = runtime.enter();
-    let processes = Processes::start().unwrap();
+    let processes = Processes::new();
     let _directory = populate(&processes, &place());
     std::thread::sleep(Duration::from_secs(600));
 }

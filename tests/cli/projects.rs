@@ -36,7 +36,8 @@ fn repository(version: &str, files: &[(&str, &str)]) -> Project {
 
 const EXTERNAL_SCHEMA: &str = "generator client {\n  provider        = \"prisma-client-js\"\n  previewFeatures = [\"multiSchema\"]\n}\n";
 const POST: &str = "model Post {\n  id     Int    @id\n  author Int\n  by     users  @relation(fields: [author], references: [id])\n  title  String\n\n  @@schema(\"app\")\n}\n";
-const USERS: &str = "model users {\n  id    Int    @id\n  posts Post[]\n\n  @@schema(\"auth\")\n}\n";
+const USERS: &str = "model users {\n  id    Int    @id\n  grade grade  @default(low)\n  posts Post[]\n\n  @@schema(\"auth\")\n}\n\n\
+    enum grade {\n  low\n  high\n\n  @@schema(\"auth\")\n}\n";
 const HISTORY: &str = "CREATE SCHEMA IF NOT EXISTS \"app\";\n\
     CREATE TABLE \"app\".\"Post\" (\"id\" INTEGER NOT NULL, \"author\" INTEGER NOT NULL, CONSTRAINT \"Post_pkey\" PRIMARY KEY (\"id\"));\n\
     ALTER TABLE \"app\".\"Post\" ADD CONSTRAINT \"Post_author_fkey\" FOREIGN KEY (\"author\") REFERENCES \"auth\".\"users\"(\"id\") ON DELETE RESTRICT ON UPDATE CASCADE;\n";
@@ -51,10 +52,11 @@ fn external(version: &str) -> Project {
     let config = format!(
         "import path from 'node:path'\nimport {{ defineConfig, env }} from 'prisma/config'\n\
          type Place = string\nconst place: Place = 'db'\nconsole.log('a configuration may print')\n\
-         if (process.env.SECRET_TOKEN === 'hunter2' || process.env.DATABASE_URL?.includes('hunter2')) throw new Error('it saw ' + process.env.SECRET_TOKEN)\n\
+         const {{ ...all }} = process.env\nif (JSON.stringify(all).includes('hunter2')) throw new Error('it saw a secret')\n\
+         if (all.STAGE && (all.STAGE !== 'test' || all.PLACE !== 'db/schema')) throw new Error('it did not see ' + JSON.stringify(all))\n\
          export default defineConfig({{\n{engine}  schema: path.join(place, 'schema'),\n  experimental: {{ externalTables: true }},\n\
-         tables: {{ external: ['auth.users'] }},\n\
-         migrations: {{\n    path: `${{place}}/history`,\n    initShadowDb: 'CREATE SCHEMA auth; CREATE TABLE auth.users (id integer PRIMARY KEY, email text);',\n  }},\n\
+         tables: {{ external: ['auth.users'] }},\n  enums: {{ external: ['auth.grade'] }},\n\
+         migrations: {{\n    path: `${{place}}/history`,\n    initShadowDb: 'CREATE SCHEMA auth; CREATE TYPE auth.grade AS ENUM (\\'low\\', \\'top\\'); CREATE TABLE auth.users (id integer PRIMARY KEY, email text);',\n  }},\n\
          datasource: {{ url: env('SPECIAL_URL') }},\n}})\n"
     );
     repository(
@@ -75,6 +77,8 @@ fn a_configuration_of_prismas_says_where_things_are_and_what_is_left_alone() {
         let project = external(version);
         let mut command = tool(&project.path(), &["--dry-run", "-v"]);
         command.env("DATABASE_URL", "postgresql://u:hunter2@db.example/x").env("SECRET_TOKEN", "hunter2");
+        command.env("STAGE", "test").env("PLACE", "db/schema");
+        command.env("PLAIN", "hunter2").env("SPECIAL_URL", "postgresql://u:hunter2@h/d");
         let ended = Ended::from(command.output().unwrap()).expect(0);
         assert_eq!(
             ended.stdout.trim(),
@@ -296,4 +300,74 @@ fn init_in_a_layout_that_needs_none_writes_the_same_down() {
         run(&project.path(), &["init"]).expect(0);
         assert_eq!(run(&project.path(), &["--dry-run"]).expect(0).stdout, before);
     }
+}
+
+#[test]
+fn within_a_project_its_copies_and_folders_are_no_projects() {
+    let project = Project::fixture();
+    let wanted = run(&project.path(), &["--dry-run"]).expect(0).stdout;
+    for place in ["litellm/proxy", "litellm-proxy-extras/litellm_proxy_extras"] {
+        assert_eq!(run(&project.path().join(place), &["--dry-run"]).expect(0).stdout, wanted, "{place}");
+    }
+    // The same with a configuration that names them.
+    let project = two();
+    project.write("packages/billing/schema.prisma", "a copy\n");
+    let toml = std::fs::read_to_string(project.path().join("run-migration.toml")).unwrap();
+    project.write("run-migration.toml", &toml.replace("billing/copy.prisma", "billing/schema.prisma"));
+    run(&project.path().join("packages/billing"), &["--dry-run"])
+        .expect(4)
+        .says(&["packages/billing/schema.prisma"]);
+}
+
+#[test]
+fn a_configuration_counts_for_its_own_schema_wherever_one_stands() {
+    let project = external("7.10.1");
+    let wanted = run(&project.path(), &["--dry-run"]).expect(0).stdout;
+    project.write("run-migration.toml", "schema = \"db/schema\"\n");
+    // Its migrations, too.
+    assert_eq!(run(&project.path().join("db/schema"), &["--dry-run"]).expect(0).stdout, wanted);
+    // Another package's, and another schema's of the same one.
+    let other = format!("{SEVEN}model Other {{\n  id Int @id\n}}\n");
+    project.write("packages/other/package.json", "{}");
+    project.write("packages/other/prisma/schema.prisma", &other);
+    let toml = "[[project]]\nname = \"main\"\nschema = \"db/schema\"\n\n[[project]]\nname = \"other\"\nschema = \"packages/other/prisma/schema.prisma\"\n\
+                \n[[project]]\nname = \"second\"\nschema = \"second/schema.prisma\"\n";
+    project.write("run-migration.toml", toml);
+    project.write("second/schema.prisma", &other);
+    for (place, left_aside) in [("packages/other", false), ("second", true)] {
+        let report = run(&project.path().join(place), &["--dry-run", "--format", "json"]).expect(0).json();
+        assert!(report["migration"]["sql"].as_str().unwrap().contains("\"Other\""), "{report:#}");
+        let notes = report["notes"].to_string();
+        assert_eq!(notes.contains("prisma.config.ts was left aside"), left_aside, "{place}: {notes}");
+    }
+    assert_eq!(run(&project.path(), &["--dry-run", "--project", "main"]).expect(0).stdout, wanted);
+}
+
+#[test]
+fn workflows_are_made_for_all_projects() {
+    let project = two();
+    let printed = run(&project.path(), &["ci", "github"]).expect(0).stdout;
+    for wanted in [
+        "\"packages/billing/prisma/schema.prisma\\nservices/users/schema.prisma\"",
+        "- \"services/users/schema.prisma\"",
+        "COPIES: \"packages/billing/copy.prisma\"",
+    ] {
+        assert!(printed.contains(wanted), "{wanted} is missing in {printed}");
+    }
+}
+
+#[test]
+fn init_below_the_root_writes_paths_from_the_root() {
+    let project = Project::new("main", |path| {
+        let schema = format!("{WITH_URL}model User {{\n  id Int @id\n}}\n");
+        crate::support::project::write(&path.join("apps/web/prisma/schema.prisma"), &schema);
+        crate::support::project::write(
+            &path.join("apps/web/prisma/migrations/1_a/migration.sql"),
+            &table("User"),
+        );
+    });
+    run(&project.path().join("apps/web"), &["init"]).expect(0);
+    let written = std::fs::read_to_string(project.path().join("run-migration.toml")).unwrap();
+    assert!(written.contains("schema = \"apps/web/prisma/schema.prisma\""), "{written}");
+    run(&project.path(), &["--dry-run"]).expect(0).says(&["No schema changes"]);
 }

@@ -4,6 +4,8 @@ use std::io::Read;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::back;
+
 /// A script of this many bytes is no script that somebody wrote.
 const LARGEST: u64 = 512 << 20;
 /// A migration's script, by Prisma's convention.
@@ -109,11 +111,18 @@ fn walk(directory: &Utf8Path, shown: &Utf8Path, found: &mut Vec<Source>) -> std:
             if !name.starts_with('.') && name != "node_modules" {
                 walk(&path, &shown, found)?;
             }
-        } else if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("sql")) {
+        } else if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("sql"))
+            && !is_way_back(&path)
+        {
             found.push(Source::file(path, shown));
         }
     }
     Ok(())
+}
+
+/// Whether it is what takes a migration back, which nobody runs by the way.
+fn is_way_back(path: &Utf8Path) -> bool {
+    path.file_name() == Some(back::FILE_NAME) && path.with_file_name(SCRIPT).is_file()
 }
 
 /// The scripts of the migrations in `directory`, in the order in which they are applied.

@@ -14,7 +14,7 @@ use crate::{
         self, Script, Terms, allow_list::AllowList, consent::Allowance, name::Name, proof::Proof,
         waiver::Waivers,
     },
-    history::replay::Failure,
+    history::{replay::Failure, squash},
     outcome::Outcome,
     release::{
         compare::{Pair, differences},
@@ -63,8 +63,8 @@ impl<'a> Story<'a> {
         self.remark();
         self.package();
         self.source();
-        self.history();
         let proofs = self.proofs().await;
+        self.history(proofs.as_ref());
         self.guard(proofs.as_ref());
         if let Some(proofs) = &proofs {
             self.install(proofs);
@@ -119,11 +119,15 @@ impl<'a> Story<'a> {
         self.judged("source", &format!("{} and {}", source.label, self.pair.to.label), findings);
     }
 
-    fn history(&self) {
+    fn history(&self, proofs: Option<&Proofs>) {
         if self.pair.is_one_release() {
             return self.over("history", Verdict::LeftOut, "one release, packaged twice", Vec::new());
         }
-        let mut findings = self.pair.history();
+        let squash = self.pair.squash();
+        let verdict = proofs.map_or(squash::Verdict::Untried, |proofs| proofs.squash.clone());
+        let remark = squash.as_ref().and_then(|squash| squash.remark(&verdict));
+        self.report.borrow_mut().notes.extend(remark);
+        let mut findings = self.pair.history(squash.as_ref().filter(|_| verdict == squash::Verdict::Same));
         for finding in &mut findings {
             let is_order = matches!(finding.rule, "migration_out_of_order" | "migration_shared_stamp");
             if is_order && self.bench.args.strict_order {
@@ -344,11 +348,16 @@ impl<'a> Story<'a> {
             _ => Vec::new(),
         };
         let mut report = self.report.borrow_mut();
+        let squashes = report.findings.iter().filter(|finding| finding.rule == "history_squashed");
+        let recorded: Vec<_> = squashes.map(|finding| finding.object.as_str()).collect();
+        let mut pending = self.pair.pending();
+        pending.retain(|name| !recorded.contains(name));
         let rollout = (!self.pair.is_one_release()).then(|| {
             rollout::plan(Situation {
                 from: &self.pair.from_name,
                 to: &self.pair.to_name,
-                pending: &self.pair.pending(),
+                pending: &pending,
+                recorded: &recorded,
                 impacts: impacts.as_deref(),
                 findings: &report.findings,
                 lacking: &lacking,

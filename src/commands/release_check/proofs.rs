@@ -1,6 +1,9 @@
 //! The databases that two releases make: the new one's from nothing, the previous one's, and that one upgraded.
 
-use std::{cell::RefCell, collections::BTreeSet};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -20,6 +23,7 @@ use crate::{
     history::{
         History, Migration,
         replay::{self, Failure, ReplayError, Target},
+        squash::Verdict,
     },
     postgres::{self, Server},
     prisma::{self, Diff},
@@ -37,6 +41,8 @@ pub(super) struct Proofs {
     pub(super) steps: Vec<(String, Proof)>,
     /// The migrations against the schema.
     pub(super) schema: Schema,
+    /// What became of the question whether one migration stands in for others.
+    pub(super) squash: Verdict,
     /// What the programs that took part have to say.
     pub(super) notes: Vec<String>,
 }
@@ -100,15 +106,16 @@ pub(super) async fn prove(bench: &Bench<'_>, pair: &Pair<'_>, stage: &Stage) -> 
     let fresh = work.make(&work.to, &pair.loaded.history).await?;
     stage.doing(format!("making a database of {}", pair.from_name));
     let from = work.old().await?;
+    let squash = work.squash(&from, &fresh).await?;
     stage.doing("upgrading it");
-    let (upgrade, steps) = work.upgrade(&from, fresh.as_ref().ok()).await?;
+    let (upgrade, steps) = work.upgrade((&from, &squash), fresh.as_ref().ok()).await?;
     stage.doing("prisma migrate diff");
     let schema = work.schema(fresh.as_ref().ok(), from.as_ref().ok()).await;
     if let Ok(from) = from {
         server.drop_database(&from.database).await?;
     }
     let fresh = fresh.map(|fresh| bench.keep(&pair.to.path, fresh));
-    Ok(Proofs { fresh, upgrade, steps, schema, notes: work.notes.into_inner() })
+    Ok(Proofs { fresh, upgrade, steps, schema, squash, notes: work.notes.into_inner() })
 }
 
 struct Work<'a> {
@@ -189,18 +196,48 @@ impl Work<'_> {
         Ok(proof::before(self.target(database)).await?)
     }
 
-    /// Applies to a database of the previous release what a deploy of the new one would, and looks at each step.
-    async fn upgrade(
+    /// Whether one new migration stands in for what the new release has no more.
+    async fn squash(
         &self,
         from: &Result<Made, Box<Failure>>,
+        fresh: &Result<Made, Box<Failure>>,
+    ) -> Result<Verdict, Error> {
+        if self.pair.squash().is_none() {
+            return Ok(Verdict::Untried);
+        }
+        match (from, fresh) {
+            (Ok(from), Ok(fresh)) => {
+                let rows = (self.rows(from).await?, self.rows(fresh).await?);
+                Ok(Verdict::between((&from.catalog, &rows.0), (&fresh.catalog, &rows.1)))
+            }
+            (Err(failure), _) => Ok(Verdict::Impossible(failure.what.clone())),
+            (_, Err(failure)) => Ok(Verdict::Unlike(vec![failure.what.clone()])),
+        }
+    }
+
+    /// How many rows each table of a database holds.
+    async fn rows(&self, made: &Made) -> Result<BTreeMap<Name, usize>, Error> {
+        let client = self.server.connect(&made.database, self.bench.role()).await?;
+        Ok(carry::look(&client, &made.catalog).await.map_err(ProofError::from)?.counts())
+    }
+
+    /// Applies to a database of the previous release what a deploy of the new one would, and looks at each step. A
+    /// squash is recorded as applied before.
+    async fn upgrade(
+        &self,
+        (from, squash): (&Result<Made, Box<Failure>>, &Verdict),
         fresh: Option<&Made>,
     ) -> Result<(Upgrade, Vec<(String, Proof)>), Error> {
         let from = match from {
             Ok(from) => from,
             Err(failure) => return Ok((Upgrade::Impossible(failure.clone()), Vec::new())),
         };
+        let recorded = self.pair.squash().filter(|_| *squash == Verdict::Same).map(|squash| squash.into);
         let pending = match self.pending() {
-            Ok(pending) => pending,
+            Ok(mut pending) => {
+                pending.retain(|one| recorded.as_ref() != Some(&one.name));
+                pending
+            }
             Err(unreadable) => return Ok((Upgrade::Unreadable(unreadable), Vec::new())),
         };
         let (mut database, mut after) = (from.database.clone(), from.catalog.clone());

@@ -1,20 +1,28 @@
 //! The temporary database at work, with Prisma beside it.
 
-use std::{cell::RefCell, time::Duration};
+use std::{cell::RefCell, collections::BTreeMap, time::Duration};
 
 use camino::Utf8Path;
 
 use super::inputs::Inputs;
 use crate::{
-    catalog::Catalog,
+    catalog::{self, Catalog},
     commands::{
         job::{Job, Stop},
         replayed::{HISTORY, Plan, Replayed, replayed},
     },
     error::Error,
-    guard::proof,
+    guard::{
+        name::Name,
+        proof::{self, carry},
+    },
+    history::{
+        History,
+        replay::{self, statements},
+        squash::Verdict,
+    },
     postgres::{Door, Role, Server, Venue},
-    prisma::{self, Asked, Diff},
+    prisma::{self, Asked, Diff, Sides},
 };
 
 /// The clone that Prisma is asked about where something has to be different there.
@@ -83,6 +91,71 @@ impl Live {
         self.diff(job, inputs, &shaped).await
     }
 
+    /// What Prisma sees of a database with this catalog: its own script for it, run on an empty one.
+    pub(super) async fn seen_by_prisma(
+        &self,
+        (job, inputs): (&Job<'_>, &Inputs<'_>),
+        (database, catalog): (&str, &Catalog),
+    ) -> Result<Catalog, Stop> {
+        let seen = "seen";
+        self.server().create_database(seen, job.role()).await?;
+        let target = job.target(self.server(), seen);
+        inputs.external.prepare(target).await?;
+        let script = match self.ask_now(job, inputs, (database, Sides::NothingToDatabase)).await? {
+            Diff::Empty => String::new(),
+            Diff::Script(sql) => sql,
+        };
+        let client = self.server().connect(seen, job.role()).await?;
+        let extensions = catalog.extensions.keys().map(|name| catalog::quoted(name));
+        let extensions = extensions.map(|name| format!("CREATE EXTENSION IF NOT EXISTS {name}"));
+        let statements = statements::split(&script).into_iter().map(|range| script[range].to_owned());
+        for statement in extensions.chain(statements) {
+            // Prisma gives every index that it has read an order, which not every kind of index has.
+            let without = statement.replace(" ASC,", ",").replace(" ASC)", ")");
+            for attempt in [statement, without] {
+                match client.batch_execute(&attempt).await {
+                    Ok(()) => break,
+                    Err(error) if error.as_db_error().is_some() => {}
+                    Err(error) => return Err(proof::ProofError::Connection(error).into()),
+                }
+            }
+        }
+        drop(client);
+        Ok(proof::before(target).await?)
+    }
+
+    /// Whether `theirs`, another history, makes from nothing what is in a database with this catalog.
+    pub(super) async fn stands_in_for(
+        &self,
+        (job, inputs): (&Job<'_>, &Inputs<'_>),
+        theirs: &History,
+        (database, catalog): (&str, &Catalog),
+    ) -> Result<Verdict, Stop> {
+        let other = "theirs";
+        self.server().create_database(other, job.role()).await?;
+        let target = job.target(self.server(), other);
+        inputs.external.prepare(target).await?;
+        if let Err(error) = replay::replay(theirs, target, |_| {}).await {
+            return Ok(Verdict::Impossible(Error::from(error).text()));
+        }
+        inputs.external.set_up(target).await?;
+        let made = proof::before(target).await?;
+        let (theirs, ours) =
+            (self.rows(job, (other, &made)).await?, self.rows(job, (database, catalog)).await?);
+        Ok(Verdict::between((&made, &theirs), (catalog, &ours)))
+    }
+
+    /// How many rows each table of a database holds.
+    async fn rows(
+        &self,
+        job: &Job<'_>,
+        (database, catalog): (&str, &Catalog),
+    ) -> Result<BTreeMap<Name, usize>, Stop> {
+        let client = self.server().connect(database, job.role()).await?;
+        let contents = carry::look(&client, catalog).await.map_err(proof::ProofError::Connection)?;
+        Ok(contents.counts())
+    }
+
     async fn diff(&self, job: &Job<'_>, inputs: &Inputs<'_>, database: &str) -> Result<Option<String>, Stop> {
         let stage = job.context.progress.stage("diff");
         stage.doing("prisma migrate diff");
@@ -92,9 +165,9 @@ impl Live {
                 Ok(diff) => Ok(diff),
                 Err(error @ (prisma::Error::Schema { .. } | prisma::Error::Timeout { .. })) => Err(error),
                 // Asked in the ordinary way, it says what is wrong, if that is not the way it was asked.
-                Err(_) => self.ask_now(job, inputs, database).await,
+                Err(_) => self.ask_now(job, inputs, (database, Sides::DatabaseToSchema)).await,
             },
-            None => self.ask_now(job, inputs, database).await,
+            None => self.ask_now(job, inputs, (database, Sides::DatabaseToSchema)).await,
         }?;
         job.done(stage.done(&super::lines(&inputs.prisma.tools())));
         Ok(match diff {
@@ -107,12 +180,13 @@ impl Live {
         &self,
         job: &Job<'_>,
         inputs: &Inputs<'_>,
-        database: &str,
+        (database, sides): (&str, Sides),
     ) -> Result<Diff, prisma::Error> {
         let url = self.server().prisma_url(database, Role::from(inputs.replay_as));
         // Below the server's directory, what a killed machine leaves is swept with it.
         let limit = job.context.settings.step_timeout();
-        let (asked, _work) = ask(job, inputs, (&url, self.server().socket_directory()), limit)?;
+        let place = (url.as_str(), self.server().socket_directory());
+        let (asked, _work) = ask((job, inputs), sides, place, limit)?;
         asked.answer().await
     }
 }
@@ -125,7 +199,8 @@ impl Early {
         }
         let door = Door::closed(job.context).await?;
         let url = door.prisma_url(Role::from(inputs.replay_as), inputs.wanted.schema());
-        let (asked, work) = ask(job, inputs, (&url, door.directory()), AS_LONG_AS_IT_TAKES)?;
+        let place = (url.as_str(), door.directory());
+        let (asked, work) = ask((job, inputs), Sides::DatabaseToSchema, place, AS_LONG_AS_IT_TAKES)?;
         let limit = job.context.settings.step_timeout();
         Ok(Some(Self { door, asked, limit, _work: work }))
     }
@@ -140,8 +215,8 @@ impl Early {
 
 /// Asks Prisma about the database behind a URL. What it works in lies in `directory` and goes with the second value.
 fn ask(
-    job: &Job<'_>,
-    inputs: &Inputs<'_>,
+    (job, inputs): (&Job<'_>, &Inputs<'_>),
+    sides: Sides,
     (database_url, directory): (&str, &Utf8Path),
     timeout: Duration,
 ) -> Result<(Asked, tempfile::TempDir), prisma::Error> {
@@ -154,6 +229,6 @@ fn ask(
         timeout,
         config: inputs.config,
     };
-    let asked = prisma::ask(processes, &inputs.prisma, &question, inputs.schema.clone())?;
+    let asked = prisma::ask(processes, &inputs.prisma, &question, (inputs.schema.clone(), sides))?;
     Ok((asked, work))
 }

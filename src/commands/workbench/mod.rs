@@ -14,6 +14,7 @@ use self::{inputs::Inputs, live::Live};
 use super::{
     job::{Job, Stop},
     replayed::HISTORY,
+    way::Ground,
 };
 use crate::{
     cache::{Fingerprint, Key, answers::Answers, databases::follows_the_clock},
@@ -24,7 +25,7 @@ use crate::{
         name::Name,
         proof::{self, Proof},
     },
-    history::{History, Migration},
+    history::{History, Migration, replay, squash::Verdict},
     postgres::{self, Role},
     prisma::Diff,
     report::{FromCache, Tool},
@@ -120,6 +121,45 @@ impl<'j> Workbench<'j> {
         }
         let left = self.left_after(migrations).await?.map_or(Diff::Empty, Diff::Script);
         convergence::check(&left).map_err(|left: NotConverged| left.into())
+    }
+
+    /// What Prisma sees of the database after `migrations`: its own script for it, run on an empty one. What of it cannot
+    /// be run there is left out.
+    pub(super) async fn seen_by_prisma(&self, migrations: &[Migration]) -> Result<Catalog, Stop> {
+        let Led { database, catalog } = self.led(migrations).await?;
+        self.live().await?.seen_by_prisma((self.job, &self.inputs), (&database, &catalog)).await
+    }
+
+    /// Whether `theirs`, another history, makes from nothing what this one and `migrations` make.
+    pub(super) async fn stands_in_for(
+        &self,
+        theirs: &History,
+        migrations: &[Migration],
+    ) -> Result<Verdict, Stop> {
+        let Led { database, catalog } = self.led(migrations).await?;
+        let live = self.live().await?;
+        live.stands_in_for((self.job, &self.inputs), theirs, (&database, &catalog)).await
+    }
+
+    /// Where ways back are found and proved.
+    pub(super) async fn ground(&self) -> Result<Ground<'_>, Stop> {
+        let server = self.live().await?.server();
+        Ok(Ground { job: self.job, server, external: &self.inputs.external })
+    }
+
+    /// The way back from each of `migrations`, one after the other, as `down.sql` has it.
+    pub(super) async fn downs(&self, migrations: &[Migration]) -> Result<Vec<String>, Stop> {
+        let ground = self.ground().await?;
+        let mut before = HISTORY.to_owned();
+        let mut downs = Vec::new();
+        for (at, migration) in migrations.iter().enumerate() {
+            let after = format!("down_{at}");
+            ground.server.clone_database(&before, &after).await?;
+            replay::add(migration, self.job.target(ground.server, &after)).await?;
+            downs.push(ground.down(migration, (&before, &after)).await?);
+            before = after;
+        }
+        Ok(downs)
     }
 
     /// Ends the server, if there is one.

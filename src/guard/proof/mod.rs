@@ -52,7 +52,8 @@ pub struct Proof {
     pub quick: Vec<usize>,
     /// The bytes of the script's statements.
     pub statements: Vec<Range<usize>>,
-    /// The database in which the migration was run as it would be deployed. Nobody is connected to it.
+    /// The database in which the migration was run as it would be deployed. Nobody is connected to it. Of several proofs
+    /// that were made together, only the last one's is still there.
     #[serde(skip)]
     pub database: String,
     /// What each part of the proof cost.
@@ -113,10 +114,9 @@ pub async fn prove(migration: &Migration, before: Catalog, target: Target<'_>) -
         replay::add(migration, target).await?;
         self::before(target).await
     });
-    let traced = timed(async {
-        let client = clones.connect(&clones.make("traced").await?).await?;
-        Ok::<_, ProofError>(trace::trace(&client, &migration.sql, &statements).await?)
-    });
+    let traced = timed(
+        clones.with("traced", async |client| Ok(trace::trace(client, &migration.sql, &statements).await?)),
+    );
     let ((after, effect_took), (trace, trace_took)) = tokio::try_join!(after, traced)?;
     clones.timings.extend([("effect", effect_took), ("locks", trace_took)]);
 
@@ -125,11 +125,8 @@ pub async fn prove(migration: &Migration, before: Catalog, target: Target<'_>) -
     let mut verdicts = effect.verdicts(places);
     let mut settled = effect.settled();
     if data::is_needed(&effect, places) {
-        let said = timed(async {
-            let client = clones.connect(&clones.make("rows").await?).await?;
-            Ok::<_, ProofError>(data::ask(&client, &effect, places).await?)
-        });
-        let (said, took) = said.await?;
+        let asked = clones.with("rows", async |client| Ok(data::ask(client, &effect, places).await?));
+        let (said, took) = timed(asked).await?;
         verdicts.extend(said.verdicts);
         settled.extend(said.settled);
         clones.timings.push(("data", took));
@@ -160,9 +157,12 @@ pub async fn prove_all(
     let mut proofs: Vec<Proof> = Vec::new();
     let mut before = before;
     for migration in migrations {
-        let database = proofs.last().map(|proof| proof.database.clone());
-        let target = Target { database: database.as_deref().unwrap_or(target.database), ..target };
-        let proof = prove(migration, before, target).await?;
+        let earlier = proofs.last().map(|proof| proof.database.clone());
+        let database = earlier.as_deref().unwrap_or(target.database);
+        let proof = prove(migration, before, Target { database, ..target }).await?;
+        if let Some(earlier) = &earlier {
+            target.server.drop_database(earlier).await?;
+        }
         before = proof.effect.after.clone();
         proofs.push(proof);
     }
@@ -176,9 +176,11 @@ pub async fn prove_all(
 /// Where the script fails, or the server does.
 pub async fn leads_to(sql: &str, target: Target<'_>) -> Result<Catalog, ProofError> {
     let clones = Clones { target, timings: Vec::new() };
-    let client = clones.connect(&clones.make("plain").await?).await?;
-    client.batch_execute(sql).await?;
-    Ok(catalog::read(&client).await?)
+    let read = async |client: &Client| {
+        client.batch_execute(sql).await?;
+        Ok(catalog::read(client).await?)
+    };
+    clones.with("plain", read).await
 }
 
 /// Clones of one database, and the time that they are good for.
@@ -194,6 +196,20 @@ impl Clones<'_> {
         let name = format!("{purpose}_{:08x}", uuid::Uuid::new_v4().as_fields().0);
         self.target.server.clone_database(self.target.database, &name).await?;
         Ok(name)
+    }
+
+    /// What `work` finds out in a session on a clone that is gone afterwards.
+    async fn with<T>(
+        &self,
+        purpose: &str,
+        work: impl AsyncFnOnce(&Client) -> Result<T, ProofError>,
+    ) -> Result<T, ProofError> {
+        let name = self.make(purpose).await?;
+        let client = self.connect(&name).await?;
+        let found = work(&client).await;
+        drop(client);
+        self.target.server.drop_database(&name).await?;
+        found
     }
 
     /// A session in which no statement takes longer than a migration may.

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{RULES, Rule};
-use crate::finding::Severity;
+use crate::{finding::Severity, history::rules as history};
 
 /// What stands above the rules in the document.
 const INTRODUCTION: &str = "\
@@ -26,6 +26,15 @@ statement, and counts only with a reason:
 -- run-migration: allow drop_column:User.email because nobody has read it since 1.4
 ALTER TABLE \"User\" DROP COLUMN \"email\";
 ```
+";
+
+/// What stands above the rules of the history.
+const OF_THE_HISTORY: &str = "\
+# The history's rules
+
+What `check` and `release-check` find by comparing a history with that of the base or of the previous release, and by
+itself. `refuse` stops with exit code 4. An `[[allow]]` entry in `run-migration.toml` lets a finding through; its object is
+the migration's directory.
 ";
 
 /// A severity's word.
@@ -60,11 +69,30 @@ pub fn page(rule: &Rule) -> String {
     page
 }
 
+/// The page of a rule of the history.
+#[must_use]
+pub fn history_page(rule: &history::Rule) -> String {
+    let history::Rule { id, severity, finds, why, safer } = rule;
+    format!("## {id}\n\n`{}`: {finds}.\n\n{why}\n\nInstead: {safer}\n", word(*severity))
+}
+
+/// The page of the rule `id`, whichever it is of.
+#[must_use]
+pub fn page_of(id: &str) -> Option<String> {
+    super::find(id).map(page).or_else(|| history::find(id).map(history_page))
+}
+
+/// Every rule's id.
+pub fn ids() -> impl Iterator<Item = &'static str> {
+    RULES.iter().map(|rule| rule.id).chain(history::RULES.iter().map(|rule| rule.id))
+}
+
 /// All of them, as `docs/rules.md` has them.
 #[must_use]
 pub fn document() -> String {
     let pages: Vec<String> = RULES.iter().map(|rule| page(rule)).collect();
-    format!("{INTRODUCTION}\n{}", pages.join("\n"))
+    let history: Vec<String> = history::RULES.iter().map(history_page).collect();
+    format!("{INTRODUCTION}\n{}\n{OF_THE_HISTORY}\n{}", pages.join("\n"), history.join("\n"))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Why the history could not be applied, and where in which file.
 
+use std::time::Duration;
+
 use camino::Utf8PathBuf;
 use tokio_postgres::error::{DbError, SqlState};
 
@@ -45,9 +47,19 @@ pub struct Failure {
     pub may_succeed_elsewhere: bool,
 }
 
+/// Where a migration was applied: what is to be done about a failure depends on it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Site {
+    /// A temporary database, as this role, with this limit.
+    Temporary(ReplayAs, Duration),
+    /// A live one.
+    Live,
+}
+
 impl ReplayError {
     pub(super) fn new(migration: &Migration, target: Target<'_>, broken: &Broken) -> Self {
-        Self::Migration(Box::new(broken.describe(migration, target)))
+        let site = Site::Temporary(target.replay_as, target.limit);
+        Self::Migration(Box::new(broken.describe(migration, site)))
     }
 
     /// What to do next.
@@ -63,7 +75,7 @@ impl ReplayError {
 
 /// What went wrong with one migration, as it was met.
 #[derive(Debug)]
-pub(super) enum Broken {
+pub(crate) enum Broken {
     /// PostgreSQL refused a statement after `completed` others, or the connection broke.
     Sql { completed: usize, source: tokio_postgres::Error },
     /// It did not end in time.
@@ -77,7 +89,8 @@ pub(super) enum Broken {
 }
 
 impl Broken {
-    fn describe(&self, migration: &Migration, target: Target<'_>) -> Failure {
+    /// The same for whoever has to mend it.
+    pub(crate) fn describe(&self, migration: &Migration, site: Site) -> Failure {
         let place = self.place(&migration.sql);
         let mut failure = Failure {
             migration: migration.name.clone(),
@@ -95,7 +108,7 @@ impl Broken {
                     failure.may_succeed_elsewhere = is_of_the_server(error);
                     failure.sqlstate = Some(error.code().code().to_owned());
                     failure.what = message(error);
-                    failure.hint = hint(error, migration, target.replay_as);
+                    failure.hint = hint(error, migration, site);
                 }
                 None => {
                     (failure.what, failure.hint) = without_answer(source);
@@ -104,11 +117,8 @@ impl Broken {
             },
             Self::Timeout { waiting, .. } => {
                 let waiting = waiting.as_ref().map(|event| format!(", it was waiting for {event}"));
-                failure.what = format!(
-                    "the migration is not done after {} s{}",
-                    target.limit.as_secs(),
-                    waiting.unwrap_or_default()
-                );
+                failure.what =
+                    format!("the migration is not done{}{}", site.limit(), waiting.unwrap_or_default());
                 failure.hint = Some("give it more time with --timeout SECONDS if it is only slow".into());
             }
             Self::OpenTransaction => {
@@ -131,6 +141,14 @@ impl Broken {
             }
         }
         failure
+    }
+
+    /// PostgreSQL's code, where PostgreSQL found the fault.
+    pub(crate) fn code(&self) -> Option<&SqlState> {
+        match self {
+            Self::Sql { source, .. } | Self::Timeout { stopped: Some((_, source)), .. } => source.code(),
+            _ => None,
+        }
     }
 
     fn place(&self, sql: &str) -> Option<Place> {
@@ -159,18 +177,45 @@ fn message(error: &DbError) -> String {
     text
 }
 
-fn hint(error: &DbError, migration: &Migration, replay_as: ReplayAs) -> Option<String> {
+impl Site {
+    fn limit(self) -> String {
+        match self {
+            Self::Temporary(_, limit) => format!(" after {} s", limit.as_secs()),
+            Self::Live => String::new(),
+        }
+    }
+
+    const fn is_live(self) -> bool {
+        matches!(self, Self::Live)
+    }
+}
+
+fn hint(error: &DbError, migration: &Migration, site: Site) -> Option<String> {
     let code = error.code();
     let says = |words: &str| error.message().contains(words);
-    let hint = if *code == SqlState::INSUFFICIENT_PRIVILEGE && replay_as == ReplayAs::Owner {
+    let hint = if *code == SqlState::INSUFFICIENT_PRIVILEGE
+        && matches!(site, Site::Temporary(ReplayAs::Owner, _))
+    {
         "the history is replayed by a role that owns the database and is no superuser; if this statement is meant \
          to need more, set replay_as = \"superuser\" in run-migration.toml"
+    } else if *code == SqlState::INSUFFICIENT_PRIVILEGE && site.is_live() {
+        "deploy as the role that owns these objects, or have that role grant what is missing"
+    } else if *code == SqlState::LOCK_NOT_AVAILABLE {
+        "another session holds a lock on what the statement needs: end it, or wait longer with --lock-timeout SECONDS"
+    } else if *code == SqlState::FEATURE_NOT_SUPPORTED
+        && says("extension")
+        && says("is not available")
+        && site.is_live()
+    {
+        "the server's administrator has to install the extension first"
     } else if *code == SqlState::FEATURE_NOT_SUPPORTED && says("extension") && says("is not available") {
         "install the extension into this PostgreSQL, or name one that has it with --postgres-bin DIR"
     } else if *code == SqlState::ACTIVE_SQL_TRANSACTION {
         "give the statement a migration of its own: several statements in one file are one transaction"
     } else if *code == SqlState::UNSAFE_NEW_ENUM_VALUE_USAGE {
         "add the value in a migration of its own, before the one that uses it"
+    } else if *code == SqlState::UNDEFINED_OBJECT && error.message().starts_with("role ") && site.is_live() {
+        "create the role first"
     } else if *code == SqlState::UNDEFINED_OBJECT && error.message().starts_with("role ") {
         "the temporary server has none of your roles: create it in the migration where it is missing (a DO block)"
     } else if migration.sql.starts_with('\u{feff}') {
@@ -201,7 +246,7 @@ fn without_answer(error: &tokio_postgres::Error) -> (String, Option<String>) {
             "COPY from or to the client cannot be part of a migration: there is nobody to send the data";
         return (what.into(), Some("write the rows as INSERT statements".into()));
     }
-    let what = format!("the connection to the temporary server broke: {}", crate::postgres::describe(error));
+    let what = format!("the connection to the server broke: {}", crate::postgres::describe(error));
     (what, None)
 }
 

@@ -2,7 +2,6 @@
 //! file as one simple query, all in one session, recorded in Prisma's ledger.
 
 mod failure;
-mod ledger;
 mod place;
 mod session;
 pub(crate) mod statements;
@@ -12,16 +11,17 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio_postgres::Client;
 
+pub(crate) use failure::{Broken, Site};
 pub use failure::{Failure, ReplayError};
 
 use super::{History, Migration};
 use crate::{
     config::ReplayAs,
+    deploy::ledger::{Attempt, Ledger},
     postgres::{Role, Server},
 };
-use failure::Broken;
-use ledger::Ledger;
-use session::Session;
+
+pub(crate) use session::Session;
 
 /// What the history is applied to, and how.
 #[derive(Debug, Clone, Copy)]
@@ -103,7 +103,10 @@ async fn apply(
     let clock = Clock { now: target.now, started: Instant::now() };
     for migration in migrations {
         let failed = |broken: Broken| ReplayError::new(migration, target, &broken);
-        let id = ledger.begin(migration, clock.now()).await.map_err(|error| failed(Broken::Ledger(error)))?;
+        let id = ledger
+            .begin(migration, Attempt::Apart, clock.now())
+            .await
+            .map_err(|error| failed(Broken::Ledger(error)))?;
         session.apply(migration, target.limit, ledger).await.map_err(failed)?;
         ledger.finish(&id, clock.now()).await.map_err(|error| failed(Broken::Ledger(error)))?;
         applied(migration);

@@ -7,8 +7,8 @@ use futures_util::TryStreamExt;
 use regex::Regex;
 use tokio_postgres::{CancelToken, Client, NoTls, SimpleQueryMessage, error::SqlState};
 
-use super::{Aftermath, failure::Broken, ledger::Ledger};
-use crate::{history::Migration, postgres::Role};
+use super::{Aftermath, failure::Broken};
+use crate::{deploy::ledger::Ledger, history::Migration, postgres::Role};
 
 /// Asked after each migration. In an open transaction time stands still; fully qualified, because the search
 /// path may be anything by now.
@@ -39,7 +39,7 @@ fn clean(role: Role) -> String {
 const GRACE: Duration = Duration::from_secs(5);
 
 /// A session that migrations run in.
-pub(super) struct Session {
+pub(crate) struct Session {
     client: Client,
     canceller: CancelToken,
     backend: i32,
@@ -48,7 +48,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) async fn new(client: Client) -> Result<Self, tokio_postgres::Error> {
+    pub(crate) async fn new(client: Client) -> Result<Self, tokio_postgres::Error> {
         let backend = client.query_one("SELECT pg_backend_pid()", &[]).await?.get(0);
         Ok(Self { canceller: client.cancel_token(), client, backend, completed: 0 })
     }
@@ -62,7 +62,7 @@ impl Session {
         ledger: &Ledger,
     ) -> Result<(), Broken> {
         let (backend, canceller) = (self.backend, self.canceller.clone());
-        let mut run = pin!(self.run_alone(migration));
+        let mut run = pin!(self.run_to_its_end(migration, &migration.sql));
         if let Ok(outcome) = tokio::time::timeout(limit, &mut run).await {
             return outcome;
         }
@@ -76,13 +76,25 @@ impl Session {
         Err(Broken::Timeout { stopped, waiting })
     }
 
-    async fn run_alone(&mut self, migration: &Migration) -> Result<(), Broken> {
+    /// Runs `text`, which is that of `migration` or begins with it, however long it takes.
+    pub(crate) async fn run_to_its_end(&mut self, migration: &Migration, text: &str) -> Result<(), Broken> {
         if let Some(offset) = migration.sql.find('\0') {
             return Err(Broken::NulByte { offset });
         }
         self.completed = 0;
-        self.run(&migration.sql).await.map_err(|source| Broken::Sql { completed: self.completed, source })?;
+        self.run(text).await.map_err(|source| Broken::Sql { completed: self.completed, source })?;
         self.check_state().await
+    }
+
+    /// Undoes the transaction that a migration has left open.
+    pub(crate) async fn roll_back(&self) {
+        // A session that cannot even do this is of no more use to anybody.
+        let _ = self.client.simple_query("ROLLBACK").await;
+    }
+
+    /// The client, for questions between migrations.
+    pub(crate) const fn client(&self) -> &Client {
+        &self.client
     }
 
     async fn run(&mut self, sql: &str) -> Result<(), tokio_postgres::Error> {

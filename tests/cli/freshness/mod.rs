@@ -54,7 +54,7 @@ async fn ask_with(
     extra: &[(&str, &str)],
     timeout: Duration,
 ) -> Result<Freshness, Error> {
-    let processes = Processes::start().unwrap();
+    let processes = Processes::new();
     let git = Git::new(&processes, &environment(extra), utf8(directory), timeout);
     check(&git, request).await
 }

@@ -1,6 +1,7 @@
 //! Shallow clones: no false answer either way.
 
 use super::*;
+use crate::support::dice::Dice;
 
 fn is_shallow(repo: &Repo) -> bool {
     repo.git(&["rev-parse", "--is-shallow-repository"]) == "true"
@@ -206,17 +207,6 @@ async fn histories_without_a_common_commit_are_an_error() {
     let (text, hint) = refused(ask(&clone, &plain(&clone)).await);
     assert!(text.contains("no commit in common"), "{text}");
     assert!(hint.contains("--base-branch"), "{hint}");
-}
-
-/// Numbers that look random and are the same every time.
-struct Dice(u64);
-
-impl Dice {
-    /// A number below `sides`.
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).unwrap() % sides
-    }
 }
 
 /// A history for `git fast-import`: `count` commits, a third of them merges, the last ones the tips of `old`,

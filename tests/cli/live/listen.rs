@@ -163,6 +163,21 @@ async fn code_ahead_of_its_database_is_not_ready_until_the_migration_came() {
     }
 }
 
+/// An image may hold nothing but the program: no shell, for instance.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn no_other_program_is_needed() {
+    let site = Site::new();
+    let database = in_state(State::Equal, "public").await;
+    let probe = Probe::start(&site, &database.url("app", ""), "0.2", &[]);
+    probe.until(200, "ready");
+    let threads = format!("/proc/{}/task", probe.child.id());
+    for thread in std::fs::read_dir(threads).unwrap() {
+        let children = std::fs::read_to_string(thread.unwrap().path().join("children")).unwrap();
+        assert_eq!(children, "");
+    }
+}
+
 #[tokio::test]
 async fn however_many_ask_the_database_is_asked_once_per_interval() {
     let site = Site::new();

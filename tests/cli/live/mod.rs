@@ -1,9 +1,9 @@
 //! Status and readiness of real databases.
 
 mod access;
-mod fixture;
+pub mod fixture;
 mod listen;
-mod prisma;
+pub mod prisma;
 mod ready;
 mod snapshot;
 mod status;

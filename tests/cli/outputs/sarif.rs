@@ -62,6 +62,11 @@ fn a_finding_has_its_level_its_place_and_its_rule() {
     assert_eq!((rules.len(), &rules[0]["id"]), (1, &"drop_column".into()));
     assert_eq!(rules[0]["shortDescription"]["text"], "Drop column.");
     assert_eq!(rules[0]["defaultConfiguration"]["level"], "error");
+    let text = |field: &str, form: &str| rules[0][field][form].as_str().unwrap().to_owned();
+    assert!(text("fullDescription", "text").starts_with("DROP COLUMN, with or without"), "{rules:#?}");
+    assert!(text("help", "text").contains("\n\nInstead: "), "{rules:#?}");
+    assert!(text("help", "markdown").starts_with("## drop_column\n"), "{rules:#?}");
+    assert!(rules[0].get("helpUri").is_none());
     assert_eq!(run["invocations"][0]["executionSuccessful"], true);
     assert_eq!(run["invocations"][0]["exitCode"], 2);
 }

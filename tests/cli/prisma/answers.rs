@@ -1,6 +1,7 @@
 //! What real Prisma CLIs of every major answer, each on our engine, on a real PostgreSQL.
 
 use run_migration::{
+    catalog::{Catalog, Matching, compare, read},
     postgres::Role,
     prisma::{Diff, Error},
 };
@@ -117,6 +118,27 @@ async fn a_rich_schema_is_built_alike_by_all_and_then_needs_nothing_more() {
         let site = site(version, RICH);
         assert_eq!(site.diff(&url(&built)).await.unwrap(), Diff::Empty, "{version}");
     }
+}
+
+#[tokio::test]
+async fn what_prisma_sees_of_a_database_is_all_that_it_made() {
+    let empty = database("").await;
+    let made = script(site("5.4.2", RICH).diff(&url(&empty)).await);
+    let unseen = "CREATE VIEW v AS SELECT 1; CREATE INDEX partial ON posts (locale) WHERE locale <> ''";
+    let built = database(&format!("{made}; {unseen}")).await;
+    let there = catalog(&built).await;
+    for (version, site) in sites(RICH) {
+        // It gives every index an order, which not every kind of index has.
+        let made = script(site.made(&url(&built)).await).replace(" ASC", "");
+        let again = database(&made).await;
+        let lacks = compare(&catalog(&again).await, &there, Matching::Names);
+        let lacks: Vec<_> = lacks.iter().map(|difference| difference.object.as_str()).collect();
+        assert_eq!(lacks, ["partial", "v"], "{version}");
+    }
+}
+
+async fn catalog(name: &str) -> Catalog {
+    read(&connect(name).await).await.unwrap()
 }
 
 #[tokio::test]

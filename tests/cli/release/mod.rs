@@ -6,5 +6,6 @@ mod packages;
 mod pages;
 mod proofs;
 mod published;
+mod random;
 mod running;
 mod sentences;

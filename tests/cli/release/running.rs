@@ -26,6 +26,7 @@ async fn meets(sql: &str) -> (Vec<String>, Order, String) {
         from: "1.0",
         to: "1.1",
         pending: &["new"],
+        recorded: &[],
         impacts: Some(&met),
         findings: &[],
         lacking: &[],

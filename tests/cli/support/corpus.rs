@@ -13,10 +13,14 @@ pub struct Release {
     pub migrations: Vec<(String, String)>,
 }
 
+/// The wheel of the release `version`, or `None` with a visible message where the corpus is not there.
+pub fn wheel(version: &str) -> Option<PathBuf> {
+    Some(corpus()?.join(format!("litellm_proxy_extras-{version}-py3-none-any.whl")))
+}
+
 /// The release `version`, or `None` with a visible message where the corpus is not there.
 pub fn release(version: &str) -> Option<Release> {
-    let wheel = corpus()?.join(format!("litellm_proxy_extras-{version}-py3-none-any.whl"));
-    let mut archive = zip::ZipArchive::new(std::fs::File::open(wheel).unwrap()).unwrap();
+    let mut archive = zip::ZipArchive::new(std::fs::File::open(wheel(version)?).unwrap()).unwrap();
     let mut release = Release { schema: String::new(), migrations: Vec::new() };
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index).unwrap();

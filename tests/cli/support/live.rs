@@ -255,6 +255,33 @@ impl Database {
         format!("postgresql://{role}:{ENCODED}@{host}:{port}/{}?{parameters}", self.name)
     }
 
+    /// Another session of `role`.
+    pub async fn session(&self, role: &str) -> Client {
+        self.server.try_connect(&self.name, role).await.unwrap()
+    }
+
+    /// The database as SQL, without rows.
+    pub fn dump(&self) -> String {
+        let mut dump = hermetic(program("pg_dump", "postgresql-client"), std::path::Path::new("/"));
+        dump.args(["-s", "-U", "postgres", "-h", self.server.socket.as_str()]);
+        let output = dump.args(["-p", &self.server.port.to_string(), &self.name]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        // Newer ones mark the beginning and the end with a word of chance.
+        let is_chance = |line: &&str| line.starts_with("\\restrict") || line.starts_with("\\unrestrict");
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().filter(|line| !is_chance(line)).map(|line| format!("{line}\n")).collect()
+    }
+
+    /// The ledger of `schema` without ids and times: name, checksum, logs, steps, and which times there are.
+    pub async fn ledger(&self, schema: &str) -> Vec<String> {
+        let question = format!(
+            "SELECT migration_name || ' ' || checksum || ' ' || coalesce('logs ' || logs, 'none') || ' ' ||
+                    applied_steps_count || ' ' || (finished_at IS NOT NULL) || ' ' || (rolled_back_at IS NOT NULL)
+               FROM {schema}._prisma_migrations ORDER BY started_at"
+        );
+        self.client.query(&question, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
+    }
+
     /// Runs SQL as the owner.
     pub async fn execute(&self, sql: &str) {
         self.client.batch_execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));

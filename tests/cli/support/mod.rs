@@ -3,6 +3,7 @@
 pub mod cache;
 pub mod catalog;
 pub mod corpus;
+pub mod dice;
 pub mod git;
 pub mod live;
 pub mod packages;
@@ -12,3 +13,4 @@ pub mod project;
 pub mod release;
 pub mod run;
 pub mod server;
+pub mod theirs;

@@ -17,6 +17,7 @@ use run_migration::{
         replay::{Target, replay},
     },
     prisma::{self, Diff, DiffRequest, Error, LocateRequest, Toolchain},
+    process::Processes,
     report::progress::{Mode, Progress},
 };
 
@@ -118,6 +119,8 @@ pub struct Site {
     pub cache: Utf8PathBuf,
     /// The limit for each step.
     pub timeout: Duration,
+    /// What `--server-url` names.
+    pub server_url: Option<String>,
 }
 
 impl Site {
@@ -144,7 +147,13 @@ impl Site {
         let settings = GlobalArgs { timeout: 60, repo: Some(repo), ..GlobalArgs::default() };
         let context = Context::gather(settings, environment, Progress::new(Mode::Silent)).unwrap();
         let cache = Utf8PathBuf::from_path_buf(tools()).unwrap().join("cache");
-        Self { directory, context, named: None, cache, timeout: Duration::from_secs(60) }
+        Self { directory, context, named: None, cache, timeout: Duration::from_secs(60), server_url: None }
+    }
+
+    /// The same with `--untrusted`.
+    pub fn untrusted(mut self) -> Self {
+        self.context.settings.untrusted = true;
+        self
     }
 
     /// The repository.
@@ -172,6 +181,7 @@ impl Site {
             cwd: &self.root(),
             cache: &self.cache,
             timeout: self.timeout,
+            server_url: self.server_url.as_deref(),
             wanting: prisma::Wanting::Install,
         };
         prisma::locate(&self.context.processes, &request).await
@@ -185,6 +195,20 @@ impl Site {
 
     /// The same with a CLI that was found before.
     pub async fn diff_with(&self, toolchain: &Toolchain, url: &str) -> Result<Diff, Error> {
+        self.asked(prisma::diff, (toolchain, url)).await
+    }
+
+    /// What Prisma has to say of how the database in `url` is made.
+    pub async fn made(&self, url: &str) -> Result<Diff, Error> {
+        let toolchain = self.locate().await?;
+        self.asked(prisma::made, (&toolchain, url)).await
+    }
+
+    async fn asked(
+        &self,
+        ask: impl AsyncFnOnce(&Processes, &Toolchain, &DiffRequest<'_>) -> Result<Diff, Error>,
+        (toolchain, url): (&Toolchain, &str),
+    ) -> Result<Diff, Error> {
         let schema = Project::find(&self.context).await.unwrap().schema;
         let work = tempfile::tempdir_in(self.directory.path()).unwrap();
         let request = DiffRequest {
@@ -194,7 +218,7 @@ impl Site {
             timeout: self.timeout,
             config: None,
         };
-        prisma::diff(&self.context.processes, toolchain, &request).await
+        ask(&self.context.processes, toolchain, &request).await
     }
 
     /// Every file of the repository with what it holds, links as what they point to.

@@ -45,7 +45,7 @@ fn the_copies_are_those_of_the_configuration() {
     let (_, sync) = of_litellm();
     let step = &steps(&sync.yaml, "sync")[3];
     assert_eq!(step["env"]["COPIES"], COPIES.join("\n"));
-    assert_eq!(step["env"]["SCHEMA"], "schema.prisma");
+    assert_eq!(step["env"]["SCHEMAS"], "schema.prisma");
     assert_eq!(
         sync.yaml["on"]["pull_request"]["paths"],
         json!(["schema.prisma", COPIES[0], COPIES[1], "run-migration.toml"])

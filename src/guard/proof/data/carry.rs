@@ -23,6 +23,15 @@ const MOST_ROWS: usize = 2000;
 #[derive(Debug, Default)]
 pub struct Contents(BTreeMap<Name, Held>);
 
+impl Contents {
+    /// How many rows each table that holds any has, as far as they were looked at.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<Name, usize> {
+        let filled = self.0.iter().filter(|(_, held)| held.rows > 0);
+        filled.map(|(name, held)| (name.clone(), held.rows)).collect()
+    }
+}
+
 #[derive(Debug, Default)]
 struct Held {
     rows: usize,

@@ -12,6 +12,9 @@ const options = {
   'version': { type: 'boolean', short: 'V' },
 }
 
+// The URL itself, where the command line holds only a placeholder for it: that can be seen by everybody.
+const HIDDEN_URL = 'RUN_MIGRATION_TEMPORARY_DATABASE'
+
 /**
  * What the CLI asks for: a one-shot `command`, or none and the requests come over standard input.
  * @param {string[]} argv the arguments after the program's name
@@ -29,7 +32,8 @@ function parse(argv) {
 /** 5 and 6 pass a bare URL in one-shot commands, everything else is JSON. */
 function datasource(text) {
   if (text === undefined) return {}
-  return text.trimStart().startsWith('{') ? JSON.parse(text) : { url: text }
+  const given = text.trimStart().startsWith('{') ? JSON.parse(text) : { url: text }
+  return { ...given, url: process.env[HIDDEN_URL] || given.url }
 }
 
 module.exports = { parse }

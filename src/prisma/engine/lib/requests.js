@@ -4,7 +4,7 @@ const { factoryOf, offlineFactory, openSession } = require('./adapter')
 const { withConnection, parseUrl, quoteIdentifier, connect } = require('./connection')
 const { KnownError, toMigrationError } = require('./errors')
 const { listMigrations, names } = require('./migrations')
-const { filesOf, readFiles, urlOf } = require('./schema-files')
+const { filesOf, readFiles, urlOf, withoutUrls } = require('./schema-files')
 const { load } = require('./wasm')
 
 const NO_FILTERS = { externalTables: [], externalEnums: [] }
@@ -62,7 +62,8 @@ class Requests {
       case 'schemaDatasource': {
         const files = filesOf(target)
         urls.add(this.#options.datasource.url ?? urlOf(files))
-        return { tag: target.tag, files, configDir: target.configDir ?? process.cwd() }
+        const readable = this.#generation.schemaHoldsUrl ? files : withoutUrls(files)
+        return { tag: target.tag, files: readable, configDir: target.configDir ?? process.cwd() }
       }
       default:
         throw new KnownError(undefined, `this engine cannot compare with "${target.tag}"`)

@@ -1,0 +1,163 @@
+//! What a history makes, on a temporary server: for comparison with a database that is not ours.
+
+use std::cell::Cell;
+
+use super::job::Stop;
+use crate::{
+    catalog::{self, Catalog},
+    config::{ConfigError, Project, ReplayAs},
+    context::Context,
+    error::Error,
+    external::External,
+    guard::proof::ProofError,
+    history::{
+        self, History,
+        replay::{self, Target},
+    },
+    postgres::{self, Role, Server, Wanted},
+    report::Report,
+};
+
+/// The schema that every database has.
+const PUBLIC: &str = "public";
+
+/// How many of the newest migrations are looked at one by one before older ones are.
+const NEWEST: usize = 8;
+
+/// A temporary server for a history.
+pub(super) struct Reference<'a> {
+    context: &'a Context,
+    server: Server,
+    external: External,
+    replay_as: ReplayAs,
+    databases: Cell<u32>,
+    /// What is there before the history.
+    pub(super) ground: Catalog,
+    /// Its major version.
+    pub(super) major: u32,
+}
+
+impl<'a> Reference<'a> {
+    /// Starts the server, with what `history` needs, for a database that Prisma uses in `schema`.
+    pub(super) async fn start(
+        context: &'a Context,
+        (history, schema): (&History, &str),
+        report: &mut Report,
+    ) -> Result<Self, Error> {
+        let project = of_project(context).await?;
+        let (postgres_major, replay_as) = project
+            .as_ref()
+            .map_or_else(Default::default, |project| (project.postgres_major, project.replay_as));
+        let external = project.as_ref().map(Project::external).transpose()?.unwrap_or_default();
+        let stage = context.progress.stage("postgres");
+        let (extensions, roles) = history::needs::of(history)?;
+        let schema = (schema != PUBLIC).then(|| schema.to_owned());
+        let wanted = Wanted { major: postgres_major, extensions, roles, schema };
+        let (server, tool) = postgres::serve(context, &wanted, &stage).await?;
+        server.create_roles(&wanted.roles).await?;
+        report.timings.push(stage.done(&format!("{} {}, {}", tool.role, tool.version, tool.why)));
+        let major = tool.version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or_default();
+        report.toolchain.push(tool);
+        let databases = Cell::default();
+        let mut reference =
+            Self { context, server, external, replay_as, databases, ground: Catalog::default(), major };
+        let empty = reference.after(&history.first(0)).await?;
+        reference.ground = empty.read().await?;
+        Ok(reference)
+    }
+
+    /// A database of its own with `history` in it.
+    pub(super) async fn after(&self, history: &History) -> Result<Database<'_>, Error> {
+        self.databases.set(self.databases.get() + 1);
+        let database = Database { reference: self, name: format!("replayed_{}", self.databases.get()) };
+        self.server.create_database(&database.name, Role::from(self.replay_as)).await?;
+        self.external.prepare(database.target()).await?;
+        replay::replay(history, database.target(), |_| {}).await?;
+        Ok(database)
+    }
+
+    /// The catalog that `history` makes, with a line for it in the report.
+    pub(super) async fn catalog(&self, history: &History, report: &mut Report) -> Result<Catalog, Stop> {
+        let stage = self.context.progress.stage("replay");
+        let catalog = self.after(history).await?.read().await?;
+        report.timings.push(stage.done(&format!("{} migrations applied", history.migrations.len())));
+        Ok(catalog)
+    }
+
+    /// How many of the first migrations of `history` make a catalog that `fits`: the most of them; `None` where not
+    /// even the first does.
+    pub(super) async fn most(
+        &self,
+        history: &History,
+        fits: impl Fn(&Catalog) -> bool,
+    ) -> Result<Option<usize>, Error> {
+        let stage = self.context.progress.stage("replay");
+        stage.doing("looking for the newest migration up to which everything is there");
+        let (mut end, mut width) = (history.migrations.len(), NEWEST);
+        while end > 0 {
+            let start = end.saturating_sub(width);
+            let database = self.after(&history.first(start)).await?;
+            let mut most = None;
+            for count in start + 1..=end {
+                database.add(&history.first(count)).await?;
+                if fits(&database.read().await?) {
+                    most = Some(count);
+                }
+            }
+            if most.is_some() {
+                return Ok(most);
+            }
+            (end, width) = (start, width * 4);
+        }
+        Ok(None)
+    }
+
+    /// Whether `[external]` names what a difference is about, or it was there before the history.
+    pub(super) fn is_beside(&self, difference: &catalog::Difference) -> bool {
+        let objects = self.ground.objects();
+        self.external.keeps(difference)
+            || objects.iter().any(|one| (one.kind, &one.name) == (difference.kind, &difference.object))
+    }
+
+    /// Ends the server.
+    pub(super) async fn stop(self) -> Result<(), Error> {
+        Ok(self.server.stop().await?)
+    }
+}
+
+/// A database of the temporary server.
+pub(super) struct Database<'r> {
+    reference: &'r Reference<'r>,
+    name: String,
+}
+
+impl Database<'_> {
+    fn target(&self) -> Target<'_> {
+        let Reference { context, server, replay_as, .. } = self.reference;
+        let limit = context.settings.step_timeout();
+        Target { server, database: &self.name, replay_as: *replay_as, now: context.now, limit }
+    }
+
+    /// Applies the last migration of `history`, whose others are there.
+    pub(super) async fn add(&self, history: &History) -> Result<(), Error> {
+        match history.migrations.last() {
+            Some(last) => Ok(replay::add(last, self.target()).await?),
+            None => Ok(()),
+        }
+    }
+
+    /// Its catalog.
+    pub(super) async fn read(&self) -> Result<Catalog, Error> {
+        let client = self.reference.server.connect(&self.name, Role::from(self.reference.replay_as)).await?;
+        Ok(catalog::read(&client).await.map_err(ProofError::Catalog)?)
+    }
+}
+
+/// The repository's project, where there is one around.
+async fn of_project(context: &Context) -> Result<Option<Project>, Error> {
+    match Project::find(context).await {
+        Ok(project) => Ok(Some(project)),
+        Err(ConfigError::NoLayout { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}

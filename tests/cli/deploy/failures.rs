@@ -1,0 +1,165 @@
+//! Migrations that fail, tools that are killed: the ledger tells the truth.
+
+use std::{
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use super::deploy;
+use crate::{
+    live::{
+        fixture::{MIGRATIONS, Site, State, UNKNOWN, in_state},
+        prisma::Prisma,
+    },
+    support::{live::server, run::tool},
+};
+
+const BAD: (&str, &str) = ("20260103500000_bad", "CREATE TABLE \"Loan\" (\"id\" TEXT);\n");
+
+#[tokio::test]
+async fn a_migration_that_fails_is_recorded_with_its_error_and_later_ones_are_not_touched() {
+    let prisma = Prisma::new("7.10.1").await;
+    let site = &prisma.history;
+    site.add(BAD.0, BAD.1);
+    site.add(UNKNOWN.0, UNKNOWN.1);
+    let database = server().database().await;
+    let url = database.url("app", "");
+    let ended = deploy(site, &database, &[]).expect(1);
+    assert!(ended.stdout.starts_with("failed: 20260103500000_bad, after 3 migrations applied"), "{ended:?}");
+    ended.says(&[
+        "migration.sql:1",
+        "42P07",
+        "relation \"Loan\" already exists",
+        "resolve 20260103500000_bad",
+    ]);
+    let ledger = database.ledger("public").await;
+    assert_eq!(ledger.len(), 4);
+    let row = &ledger[3];
+    assert!(row.contains("Migration name: 20260103500000_bad") && row.contains("42P07"), "{row}");
+    assert!(row.ends_with(" 0 false false"), "{row}");
+    // Neither of us goes on before somebody decides.
+    let again = deploy(site, &database, &[]).expect(4).says(&["P3009", "--rolled-back", "AI AGENTS"]);
+    assert!(again.stdout.contains("failed: 1 migration failed"), "{again:?}");
+    prisma.migrate("deploy", &url).expect(1).says(&["P3009"]);
+    assert_eq!(database.ledger("public").await, ledger);
+    prisma.migrate(&format!("resolve --rolled-back {}", BAD.0), &url).expect(0);
+    site.add(BAD.0, "SELECT 1;\n");
+    deploy(site, &database, &[]).expect(0);
+    prisma.migrate("status", &url).expect(0);
+}
+
+#[tokio::test]
+async fn what_failed_under_prisma_is_a_humans_to_decide() {
+    let site = Site::new();
+    let database = in_state(State::Failed, "public").await;
+    let before = database.ledger("public").await;
+    let report = deploy(&site, &database, &["--format", "json"]).expect(4).json();
+    assert_eq!(report["outcome"], "refused_out_of_sync");
+    assert_eq!(report["database"]["failed"][0]["name"], MIGRATIONS[2].0);
+    assert_eq!(report["requires_human"], true);
+    assert_eq!(database.ledger("public").await, before);
+}
+
+#[tokio::test]
+async fn a_lock_that_cannot_be_had_leaves_nothing_and_is_tried_again() {
+    let site = Site::new();
+    let database = in_state(State::Behind, "public").await;
+    let other = database.session("app").await;
+    other.batch_execute("BEGIN; LOCK TABLE \"Loan\" IN ACCESS SHARE MODE").await.unwrap();
+    deploy(&site, &database, &["--lock-timeout", "0.3"]).expect(1).says(&[
+        "55P03",
+        "rolled back",
+        "run the same again",
+    ]);
+    let ledger = database.ledger("public").await;
+    assert!(ledger[2].ends_with(" 0 false true"), "{ledger:#?}");
+    other.batch_execute("ROLLBACK").await.unwrap();
+    deploy(&site, &database, &[]).expect(0);
+    site.ask(&["status"], &database.url("app", "")).expect(0);
+}
+
+#[tokio::test]
+async fn a_statement_has_its_limit() {
+    let site = Site::new();
+    site.add(UNKNOWN.0, "SELECT pg_sleep(60);\n");
+    let database = in_state(State::Equal, "public").await;
+    deploy(&site, &database, &["--statement-timeout", "0.2"]).expect(1).says(&["57014", "statement timeout"]);
+    assert!(database.ledger("public").await[3].ends_with(" 0 false false"));
+}
+
+#[tokio::test]
+async fn a_role_without_rights_marks_nothing_as_applied() {
+    let site = Site::new();
+    let database = in_state(State::Behind, "public").await;
+    let grants = "GRANT ALL ON _prisma_migrations TO reader; GRANT SELECT ON \"Loan\" TO reader";
+    database.execute(grants).await;
+    let url = database.url("reader", "");
+    let ended = site.ask(&["deploy", "--skip-preflight"], &url).expect(1);
+    ended.says(&["42501", "must be owner of table Loan", "deploy as the role that owns"]);
+    let ledger = database.ledger("public").await;
+    assert!(ledger[2].ends_with(" 0 false false"), "{ledger:#?}");
+}
+
+/// Killed anywhere, the next run ends where an undisturbed one does, or says what has to be decided.
+#[tokio::test]
+async fn killed_at_any_moment_the_ledger_tells_the_truth() {
+    let site = Site::new();
+    for number in 0..12 {
+        let sql = format!("CREATE TABLE \"T{number}\" (id int); SELECT pg_sleep(0.02);\n");
+        site.add(&format!("20260201{number:06}_t"), &sql);
+    }
+    let whole = server().database().await;
+    deploy(&site, &whole, &[]).expect(0);
+    let database = server().database().await;
+    let mut resumed = 0;
+    for attempt in 0..8_u64 {
+        let mut command = tool(site.path().as_std_path(), &["deploy", "--skip-preflight"]);
+        command.env("DATABASE_URL", database.url("app", "")).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(60 + 23 * attempt));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let question =
+            "SELECT count(*) FROM _prisma_migrations WHERE finished_at IS NULL AND rolled_back_at IS NULL";
+        if let Ok(row) = database.client.query_one(question, &[]).await {
+            resumed += row.get::<_, i64>(0);
+        }
+    }
+    let started = Instant::now();
+    let report = deploy(&site, &database, &["--format", "json"]).expect(0).json();
+    assert!(started.elapsed() < Duration::from_secs(30), "the lock of the dead goes free");
+    assert!(report["deployment"].is_object() || report["outcome"] == "no_changes");
+    assert_eq!(database.dump(), whole.dump());
+    let question = "SELECT count(*), count(rolled_back_at) FROM _prisma_migrations \
+                    WHERE finished_at IS NOT NULL OR rolled_back_at IS NOT NULL";
+    let row = database.client.query_one(question, &[]).await.unwrap();
+    let (decided, rolled_back): (i64, i64) = (row.get(0), row.get(1));
+    assert_eq!(decided - rolled_back, 15);
+    assert!(rolled_back <= resumed.max(8), "{rolled_back} of {resumed}");
+    site.ask(&["status"], &database.url("app", "")).expect(0);
+}
+
+/// What is not one transaction may be there in part: nobody but a human can tell what becomes of it.
+#[tokio::test]
+async fn what_is_no_transaction_and_breaks_off_is_a_humans_to_decide() {
+    let site = Site::new();
+    site.add(UNKNOWN.0, "BEGIN; CREATE TABLE half (id int); COMMIT; SELECT pg_sleep(60);\n");
+    let database = in_state(State::Equal, "public").await;
+    let mut command = tool(site.path().as_std_path(), &["deploy", "--skip-preflight"]);
+    let mut child =
+        command.env("DATABASE_URL", database.url("app", "")).stderr(Stdio::null()).spawn().unwrap();
+    let started = Instant::now();
+    while database
+        .client
+        .query_opt("SELECT FROM pg_class WHERE relname = 'half'", &[])
+        .await
+        .unwrap()
+        .is_none()
+    {
+        assert!(started.elapsed() < Duration::from_secs(30));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    deploy(&site, &database, &[]).expect(4).says(&["find out what the failed migration left behind"]);
+}
