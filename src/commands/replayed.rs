@@ -102,7 +102,7 @@ impl Plan<'_> {
         let mut found = found?;
         let packed = std::mem::take(&mut found.packed);
         let server = Server::resume(self.context, installation, packed).await.ok()?;
-        Some((server, found))
+        Some((server.with_roles(&found.about.roles), found))
     }
 
     /// Applies the history to an empty database of `server`, after what has to be there before it.
