@@ -66,7 +66,7 @@ pub(super) async fn replayed(plan: Plan<'_>, venue: &Venue<'_>, stage: Stage) ->
         Venue::Theirs(url) => {
             stage.doing("connecting to the server of --server-url");
             let (server, tool) = Server::join(plan.context, url, plan.wanted).await?;
-            plan.begin(server, tool, stage).await
+            plan.whole_history(server, tool, stage).await
         }
         Venue::Ours(installation) => {
             stage.doing("starting");
@@ -86,7 +86,7 @@ impl Plan<'_> {
             Some((server, found)) => self.go_on(server, (&found, installation.tool()), stage).await?,
             None => {
                 let server = Server::start(context, installation).await?;
-                self.begin(server, installation.tool(), stage).await?
+                self.whole_history(server, installation.tool(), stage).await?
             }
         };
         match databases {
@@ -102,11 +102,11 @@ impl Plan<'_> {
         let mut found = found?;
         let packed = std::mem::take(&mut found.packed);
         let server = Server::resume(self.context, installation, packed).await.ok()?;
-        Some((server, found))
+        Some((server.with_roles(&found.about.roles), found))
     }
 
     /// Applies the history to an empty database of `server`, after what has to be there before it.
-    async fn begin(self, server: Server, tool: Tool, stage: Stage) -> Result<Replayed, Error> {
+    async fn whole_history(self, server: Server, tool: Tool, stage: Stage) -> Result<Replayed, Error> {
         let Self { wanted, external, history, .. } = self;
         let server = server.looking_into(wanted);
         let roles = server.create_roles(&wanted.roles).await?;

@@ -216,6 +216,12 @@ impl Server {
         Self { schema: wanted.schema().to_owned(), ..self }
     }
 
+    /// The same server, on which an earlier run made `roles` for the history.
+    #[must_use]
+    pub(crate) fn with_roles(self, roles: &[String]) -> Self {
+        Self { roles: Mutex::new(roles.to_vec()), ..self }
+    }
+
     /// Lets the history's roles own what is in the schema, as every role could up to 14.
     async fn open_schema(&self, database: &str) -> Result<(), Error> {
         let roles = self.roles.lock().map(|roles| roles.clone()).unwrap_or_default();

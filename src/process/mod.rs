@@ -47,7 +47,7 @@ const OUTPUT_LIMIT: u64 = 64 << 20;
 const GRACE: Duration = Duration::from_secs(2);
 
 /// How often the end looks for children that have ended.
-const BURIAL: Duration = Duration::from_millis(1);
+const BURIAL: Duration = Duration::from_millis(5);
 
 /// The pen and its reaper. Cheap to clone; the last clone's end is the end of all children.
 #[derive(Debug, Clone)]

@@ -185,7 +185,8 @@ impl Live {
         let url = self.server().prisma_url(database, Role::from(inputs.replay_as));
         // Below the server's directory, what a killed machine leaves is swept with it.
         let limit = job.context.settings.step_timeout();
-        let (asked, _work) = ask((job, inputs), sides, (&url, self.server().socket_directory()), limit)?;
+        let place = (url.as_str(), self.server().socket_directory());
+        let (asked, _work) = ask((job, inputs), sides, place, limit)?;
         asked.answer().await
     }
 }
@@ -198,8 +199,8 @@ impl Early {
         }
         let door = Door::closed(job.context).await?;
         let url = door.prisma_url(Role::from(inputs.replay_as), inputs.wanted.schema());
-        let about = (&*url, door.directory());
-        let (asked, work) = ask((job, inputs), Sides::DatabaseToSchema, about, AS_LONG_AS_IT_TAKES)?;
+        let place = (url.as_str(), door.directory());
+        let (asked, work) = ask((job, inputs), Sides::DatabaseToSchema, place, AS_LONG_AS_IT_TAKES)?;
         let limit = job.context.settings.step_timeout();
         Ok(Some(Self { door, asked, limit, _work: work }))
     }
