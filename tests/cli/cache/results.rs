@@ -243,3 +243,23 @@ fn random_histories_say_the_same_cold_warm_and_unchanged() {
             .expect(0);
     }
 }
+
+#[test]
+fn roles_and_what_else_is_said_of_a_replay_are_remembered_with_it() {
+    let schema = "datasource db {\n  provider = \"postgresql\"\n  url = env(\"DATABASE_URL\")\n}\nmodel a {\n  id Int @id\n  b Int?\n}\n";
+    let sql = "CREATE TABLE \"a\" (\"id\" INTEGER NOT NULL, CONSTRAINT \"a_pkey\" PRIMARY KEY (\"id\"));\n\
+               GRANT SELECT ON \"a\" TO \"reader\";";
+    let project = Project::prisma(schema, &[("20260101000000_one", sql)]);
+    project.write("run-migration.toml", "[external]\nkeep = [\"table:gone\"]\n");
+    let cache = Cache::new();
+    let args = ["generate", "--dry-run", "--format", "json", "--skip-freshness-check"];
+    let (from, ended) = same(&cache, &project, &args);
+    assert_eq!(from, answers());
+    for note in ["made for the replay: reader", "table:gone matches nothing"] {
+        assert!(ended.json()["notes"].to_string().contains(note), "{note}: {}", ended.stdout);
+    }
+    cache.forget_answers();
+    let warm = cache.run(&project, &args);
+    assert_eq!(source(&warm), Some("database".into()));
+    assert_same(&findings(&ended), &findings(&warm));
+}
