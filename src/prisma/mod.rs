@@ -22,6 +22,7 @@ mod packages;
 mod project_config;
 mod python;
 mod schema;
+mod schema_text;
 mod script;
 mod search_path;
 mod secret;
