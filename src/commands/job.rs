@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use camino::Utf8Path;
 
 use crate::{
+    cache::{Fingerprint, answers::Answers},
     cli::{check::BaseArgs, live::Secret},
     config::Project,
     context::Context,
@@ -12,6 +13,7 @@ use crate::{
     finding::Finding,
     freshness,
     git::{CommitId, Git, NameError},
+    guard::{self, needs::Need},
     history::{self, History, compare::Shipped, order::differing_pair, replay},
     outcome::Outcome,
     postgres::{self, Role, Server, Wanted},
@@ -142,7 +144,8 @@ impl<'a> Job<'a> {
     /// What the project and its history want of a server.
     pub(super) fn wanted(&self, history: &History) -> Result<Wanted, Error> {
         let external = self.project.external()?;
-        let (mut extensions, roles) = history::needs::of_scripts(external.before().chain(history.scripts()))?;
+        let scripts: Vec<_> = external.before().chain(history.scripts()).collect();
+        let (mut extensions, roles) = history::needs::gathered(&scripts, self.needs(&scripts)?);
         let of_schema = prisma::extensions(&self.project.schema);
         for wish in of_schema {
             if !extensions.iter().any(|known| known.name == wish.name) {
@@ -156,6 +159,20 @@ impl<'a> Job<'a> {
             schema
         });
         Ok(Wanted { major: self.project.postgres_major, extensions, roles, schema })
+    }
+
+    /// What each of `scripts` needs: the same as in an earlier run with these scripts.
+    fn needs(&self, scripts: &[(&Utf8Path, &str)]) -> Result<Vec<Vec<Need>>, Error> {
+        let texts = || scripts.iter().map(|(_, sql)| *sql);
+        let question = Fingerprint::new("needs");
+        let about = Fingerprint::new("scripts").with_all(texts()).key();
+        let answers = Answers::about(self.context, Some(about));
+        if let Some(known) = answers.recall(&question) {
+            return Ok(known);
+        }
+        let needs = guard::needs::of_all(texts())?;
+        answers.remember(&question, &needs);
+        Ok(needs)
     }
 
     /// The majors of Prisma do not all apply migrations in the same order.

@@ -1,5 +1,7 @@
 //! What a script needs of the server that it runs on, beyond a bare PostgreSQL: extensions and roles.
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     action::{Action, Branch, Kind, RoleUse, Step},
     sql,
@@ -11,7 +13,7 @@ const TELLING: [&str; 7] = ["extension", "grant", "revoke", "owner", "policy", "
 const ROLES: [&str; 3] = ["role", "user", "group"];
 
 /// Something that a script needs, or makes itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Need {
     /// What it is.
     pub what: Needed,
@@ -22,7 +24,7 @@ pub struct Need {
 }
 
 /// What is needed or made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Needed {
     /// An extension is installed.
     Extension,

@@ -4,7 +4,7 @@ use camino::Utf8Path;
 
 use super::History;
 use crate::{
-    guard::needs::{self, Needed},
+    guard::needs::{self, Need, Needed},
     postgres::Wish,
 };
 
@@ -24,10 +24,17 @@ pub fn of(history: &History) -> std::io::Result<(Vec<Wish>, Vec<Wish>)> {
 pub fn of_scripts<'a>(
     scripts: impl IntoIterator<Item = (&'a Utf8Path, &'a str)>,
 ) -> std::io::Result<(Vec<Wish>, Vec<Wish>)> {
+    let scripts: Vec<_> = scripts.into_iter().collect();
+    let needs = needs::of_all(scripts.iter().map(|(_, sql)| *sql))?;
+    Ok(gathered(&scripts, needs))
+}
+
+/// The same where what each of `scripts` needs by itself is known already.
+#[must_use]
+pub fn gathered(scripts: &[(&Utf8Path, &str)], needs: Vec<Vec<Need>>) -> (Vec<Wish>, Vec<Wish>) {
     let (mut extensions, mut roles) = (Vec::<Wish>::new(), Vec::<Wish>::new());
     let mut own = Vec::new();
-    let scripts: Vec<_> = scripts.into_iter().collect();
-    for (&(path, _), needs) in scripts.iter().zip(needs::of_all(scripts.iter().map(|(_, sql)| *sql))?) {
+    for (&(path, _), needs) in scripts.iter().zip(needs) {
         for need in needs {
             let wishes = match need.what {
                 Needed::Extension => &mut extensions,
@@ -43,5 +50,5 @@ pub fn of_scripts<'a>(
         }
     }
     roles.retain(|wish| !own.contains(&wish.name));
-    Ok((extensions, roles))
+    (extensions, roles)
 }

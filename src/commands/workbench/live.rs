@@ -201,6 +201,8 @@ impl Early {
         let url = door.prisma_url(Role::from(inputs.replay_as), inputs.wanted.schema());
         let place = (url.as_str(), door.directory());
         let (asked, work) = ask((job, inputs), Sides::DatabaseToSchema, place, AS_LONG_AS_IT_TAKES)?;
+        // The task that starts Prisma gets its turn before anything else is done.
+        tokio::task::yield_now().await;
         let limit = job.context.settings.step_timeout();
         Ok(Some(Self { door, asked, limit, _work: work }))
     }
