@@ -32,7 +32,7 @@ end
 def metric(address: str, name: str) -> float:
     with urllib.request.urlopen(f"{address}/metrics") as answer:
         lines = answer.read().decode().splitlines()
-    return next(float(line.split()[1]) for line in lines if line.startswith(f"run_migration_{name} "))
+    return next((float(line.split()[1]) for line in lines if line.startswith(f"run_migration_{name} ")), 0.0)
 
 
 def resident(pid: int) -> int:
