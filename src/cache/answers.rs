@@ -20,6 +20,13 @@ impl<'a> Answers<'a> {
         Self { processes: &context.processes, about: results(context, Kind::Answers).zip(inputs) }
     }
 
+    /// What the text of scripts tells, which this key is made of.
+    #[must_use]
+    pub fn about_scripts(context: &'a Context, scripts: Key) -> Self {
+        let about = results(context, Kind::Scripts).map(|shelf| (shelf, scripts));
+        Self { processes: &context.processes, about }
+    }
+
     /// The answer to `question`, if an earlier run had it.
     #[must_use]
     pub fn recall<T: DeserializeOwned>(&self, question: &Fingerprint) -> Option<T> {

@@ -5,6 +5,7 @@
 //! shelf        a directory of entries: published whole, believed only where they are ours and whole
 //! databases    data directories that a history was replayed into
 //! answers      what the temporary database and Prisma said about the same inputs
+//! scripts      what scripts need, which their text alone tells
 //! programs     what programs that have not changed said of themselves
 //! ```
 
@@ -29,13 +30,15 @@ pub enum Kind {
     Databases,
     /// What was said about the same inputs.
     Answers,
+    /// What scripts need of a server.
+    Scripts,
     /// What programs said of themselves.
     Programs,
 }
 
 impl Kind {
     /// All of them, the largest first.
-    pub const ALL: [Self; 3] = [Self::Databases, Self::Answers, Self::Programs];
+    pub const ALL: [Self; 4] = [Self::Databases, Self::Answers, Self::Scripts, Self::Programs];
 
     /// The directory's name.
     #[must_use]
@@ -43,6 +46,7 @@ impl Kind {
         match self {
             Self::Databases => "databases",
             Self::Answers => "answers",
+            Self::Scripts => "scripts",
             Self::Programs => "programs",
         }
     }
@@ -52,6 +56,7 @@ impl Kind {
         match self {
             Self::Databases => shelf::Limit { entries: 32, bytes: 300 << 20 },
             Self::Answers => shelf::Limit { entries: 500, bytes: 100 << 20 },
+            Self::Scripts => shelf::Limit { entries: 100, bytes: 4 << 20 },
             Self::Programs => shelf::Limit { entries: 200, bytes: 1 << 20 },
         }
     }

@@ -166,7 +166,7 @@ impl<'a> Job<'a> {
         let texts = || scripts.iter().map(|(_, sql)| *sql);
         let question = Fingerprint::new("needs");
         let about = Fingerprint::new("scripts").with_all(texts()).key();
-        let answers = Answers::about(self.context, Some(about));
+        let answers = Answers::about_scripts(self.context, about);
         if let Some(known) = answers.recall(&question) {
             return Ok(known);
         }

@@ -29,7 +29,7 @@ fn it_is_shown_made_small_and_removed_and_installed_tools_stay() {
 
     cache.run(&project, &ARGS).expect(0);
     cache.run(&project, &["cache", "clear"]).expect(0);
-    for kind in ["databases", "answers", "programs"] {
+    for kind in ["databases", "answers", "scripts", "programs"] {
         assert!(!cache.path().join(kind).exists(), "{kind}");
     }
     assert!(cache.path().join("prisma").read_dir().unwrap().next().is_some());

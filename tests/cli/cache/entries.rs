@@ -30,7 +30,7 @@ fn set_mode(path: &Path, mode: u32) {
 fn entries_are_private_and_name_no_place() {
     let (cache, project) = (Cache::new(), Project::fixture());
     cache.run(&project, &ARGS).expect(0);
-    for kind in ["databases", "answers", "programs"] {
+    for kind in ["databases", "answers", "scripts", "programs"] {
         assert_eq!(mode(&cache.path().join(kind)), 0o700, "{kind}");
         let entries = cache.entries(kind);
         assert!(!entries.is_empty(), "{kind}");
