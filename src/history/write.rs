@@ -42,7 +42,7 @@ pub fn write(processes: &Processes, migrations: &Utf8Path, files: &[(&str, &str)
     Ok(())
 }
 
-/// Writes `files` as [`write`] does, and removes the directories in `gone`.
+/// Writes `files` as [`write()`] does, and removes the directories in `gone`.
 ///
 /// The new ones are in their places before the first one goes; where one cannot be removed, all of them stay and
 /// nothing new does.
