@@ -1,7 +1,7 @@
 //! `baseline`: a database that has what a history makes is told so in Prisma's ledger, after proof.
 
 use super::{
-    job::Stop,
+    job::{Stop, ended},
     recorded::{Recorded, conclude, contradictions, tell},
     reference::Reference,
     status::count,
@@ -38,12 +38,7 @@ pub(super) async fn run(context: &Context, args: &BaselineArgs) -> Result<Report
     let wanted = history.first(up_to);
     let mut baseline = Baseline { context, args, target: &target, history: &history, wanted, report };
     let end = baseline.story().await;
-    let mut report = baseline.report;
-    match end {
-        Ok(outcome) | Err(Stop::Refused(outcome)) => report.outcome = outcome,
-        Err(Stop::Failed(error)) => report.fail(&error),
-    }
-    Ok(report)
+    Ok(ended(baseline.report, end))
 }
 
 struct Baseline<'a> {

@@ -52,12 +52,7 @@ impl<'a> Job<'a> {
 
     /// The report of a job that came to `end`.
     pub(super) fn report(self, end: Result<Outcome, Stop>) -> Report {
-        let mut report = self.report.into_inner();
-        match end {
-            Ok(outcome) | Err(Stop::Refused(outcome)) => report.outcome = outcome,
-            Err(Stop::Failed(error)) => report.fail(&error),
-        }
-        report
+        ended(self.report.into_inner(), end)
     }
 
     /// Refuses a branch that is behind its base. Without a request, a human skips the question.
@@ -228,6 +223,15 @@ impl<'a> Job<'a> {
     pub(super) fn note(&self, note: &str) {
         self.report.borrow_mut().notes.push(note.to_owned());
     }
+}
+
+/// The report of a story that came to `end`.
+pub(super) fn ended(mut report: Report, end: Result<Outcome, Stop>) -> Report {
+    match end {
+        Ok(outcome) | Err(Stop::Refused(outcome)) => report.outcome = outcome,
+        Err(Stop::Failed(error)) => report.fail(&error),
+    }
+    report
 }
 
 /// Runs both at once. What stops the first counts before what stops the second, whichever is sooner.

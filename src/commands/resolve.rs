@@ -1,7 +1,7 @@
 //! `resolve`: what became of a migration that failed, or was applied by hand, is recorded as Prisma records it.
 
 use super::{
-    job::Stop,
+    job::{Stop, ended},
     recorded::{Recorded, conclude, tell},
     reference::Reference,
     subject,
@@ -41,12 +41,7 @@ pub(super) async fn run(context: &Context, args: &ResolveArgs) -> Result<Report,
     let history = subject::expected(context, args.database.migrations.as_deref()).await?;
     let mut resolve = Resolve { context, args, target: &target, history: &history, report };
     let end = if args.applied { resolve.applied(words).await } else { resolve.rolled_back().await };
-    let mut report = resolve.report;
-    match end {
-        Ok(outcome) | Err(Stop::Refused(outcome)) => report.outcome = outcome,
-        Err(Stop::Failed(error)) => report.fail(&error),
-    }
-    Ok(report)
+    Ok(ended(resolve.report, end))
 }
 
 struct Resolve<'a> {

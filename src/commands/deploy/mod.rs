@@ -5,7 +5,7 @@ mod work;
 
 use super::{
     consent,
-    job::Stop,
+    job::{Stop, ended},
     preflight::{self, Judged, Subject},
     status, subject,
 };
@@ -36,12 +36,7 @@ pub(super) async fn run(context: &Context, args: &DeployArgs) -> Result<Report, 
     let mut deploy =
         Deploy { context, args, target, history: &history, consents, judged: Judged::new(), report };
     let end = deploy.story().await;
-    let mut report = deploy.report;
-    match end {
-        Ok(outcome) | Err(Stop::Refused(outcome)) => report.outcome = outcome,
-        Err(Stop::Failed(error)) => report.fail(&error),
-    }
-    Ok(report)
+    Ok(ended(deploy.report, end))
 }
 
 struct Deploy<'a> {
