@@ -10,6 +10,7 @@ use crate::{
     config::Project,
     context::Context,
     error::Error,
+    external::External,
     finding::Finding,
     freshness,
     git::{CommitId, Git, NameError},
@@ -122,11 +123,11 @@ impl<'a> Job<'a> {
         Ok(named.collect())
     }
 
-    /// Starts the temporary server, with what `history` needs.
-    pub(super) async fn postgres(&self, history: &History) -> Result<Server, Stop> {
+    /// Starts the temporary server, with what `history` and what is `external` to it need.
+    pub(super) async fn postgres(&self, history: &History, external: &External) -> Result<Server, Stop> {
         let stage = self.context.progress.stage("postgres");
         stage.doing("looking for PostgreSQL");
-        let wanted = self.wanted(history)?;
+        let wanted = self.wanted(history, external)?;
         let (server, tool) = postgres::serve(self.context, &wanted, &stage).await?;
         let made = server.create_roles(&wanted.roles).await?;
         self.took_part(stage, vec![tool]);
@@ -136,9 +137,8 @@ impl<'a> Job<'a> {
         Ok(server)
     }
 
-    /// What the project and its history want of a server.
-    pub(super) fn wanted(&self, history: &History) -> Result<Wanted, Error> {
-        let external = self.project.external()?;
+    /// What the project, its history and what is `external` to it want of a server.
+    pub(super) fn wanted(&self, history: &History, external: &External) -> Result<Wanted, Error> {
         let scripts: Vec<_> = external.before().chain(history.scripts()).collect();
         let (mut extensions, roles) = history::needs::gathered(&scripts, self.needs(&scripts)?);
         let of_schema = prisma::extensions(&self.project.schema);

@@ -108,7 +108,7 @@ pub(super) async fn write_down(job: &Job<'_>, name: &str, args: &GenerateArgs) -
     let at = history.place_of(name)?;
     let migration = &history.migrations[at];
     let external = job.project.external()?;
-    let server = job.postgres(&history).await?;
+    let server = job.postgres(&history, &external).await?;
     let found = Ground { job, server: &server, external: &external }.existing(&history, at).await?;
     server.stop().await?;
     let path = file_of(migration);

@@ -80,7 +80,7 @@ impl Flight<'_> {
     async fn on_temporary_database(&mut self, job: &Job<'_>) -> Result<Option<Proved>, Stop> {
         let external = job.project.external()?;
         let applied = self.applied();
-        let server = job.postgres(self.subject.history).await?;
+        let server = job.postgres(self.subject.history, &external).await?;
         let stage = self.context.progress.stage("replay");
         server.create_database(HISTORY, job.role()).await?;
         let target = job.target(&server, HISTORY);

@@ -38,7 +38,7 @@ impl<'j> Inputs<'j> {
         let project = job.project;
         let schema = Arc::new(Schema::read(&project.schema)?);
         let external = project.external()?;
-        let wanted = job.wanted(history)?;
+        let wanted = job.wanted(history, &external)?;
         let stage = job.context.progress.stage("postgres");
         stage.doing("looking for PostgreSQL and Prisma");
         let venue = async { Ok::<_, Error>(postgres::venue(job.context, &wanted, &stage).await?) };
