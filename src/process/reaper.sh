@@ -73,7 +73,16 @@ while kill -0 "-$pen" && [ "$tries" -lt 200 ]; do
   if [ "$tries" -le 3 ]; then pause 0.002; else pause; fi
   case $tries in 5 | 20 | 50 | 100) if ! inhabited; then break; fi ;; esac
 done
-if [ "$tries" -ge 200 ]; then kill -KILL "-$pen"; fi
+
+# The deaf, and whoever was started while nobody seemed to be left. Told is not gone: where the processors are busy the
+# dead still hold what they had open.
+if kill -KILL "-$pen"; then
+  tries=0
+  while inhabited && [ "$tries" -lt 100 ]; do
+    tries=$((tries + 1))
+    pause
+  done
+fi
 
 for dir do
   tries=0
