@@ -141,7 +141,7 @@ impl Server {
         };
         drop(admin);
         let directory = postmaster.rest().await?;
-        let (directory, aside) = data::put_aside(installation, directory).await?;
+        let (directory, aside) = data::put_aside(directory).await?;
         let again = Self::on(context, installation, directory).await?;
         Ok((Self { roles, schema, ..again }, aside))
     }
@@ -182,7 +182,13 @@ impl Server {
             self.execute("create a database", &statement).await?;
             return self.create_schema(database, role).await;
         }
-        let statement = format!("CREATE DATABASE {} OWNER {}", quote(name), role.name());
+        // What the superuser's own database holds is what the templates hold, which may be gone.
+        let statement = format!(
+            "CREATE DATABASE {} TEMPLATE {SUPERUSER} OWNER {}{}",
+            quote(name),
+            role.name(),
+            self.strategy()
+        );
         self.execute("create a database", &statement).await?;
         if self.major < 15 && role == Role::Owner {
             // Since 15 the schema belongs to whoever owns the database.
@@ -247,15 +253,34 @@ impl Server {
         let owner = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = $1";
         let what = || format!("copy the database {template}");
         let row = self.within_limit(&what(), self.admin.query_one(owner, &[&template])).await?;
-        // Faster than through the WAL, which is all that older versions know.
-        let strategy = if self.major >= 15 { " STRATEGY file_copy" } else { "" };
         let statement = format!(
-            "CREATE DATABASE {} TEMPLATE {} OWNER {}{strategy}",
+            "CREATE DATABASE {} TEMPLATE {} OWNER {}{}",
             quote(name),
             quote(template),
-            quote(row.get(0))
+            quote(row.get(0)),
+            self.strategy()
         );
         self.execute(&what(), &statement).await
+    }
+
+    /// How a database is copied: faster than through the WAL, and all that older versions know.
+    const fn strategy(&self) -> &'static str {
+        if self.major >= 15 { " STRATEGY file_copy" } else { "" }
+    }
+
+    /// Removes the databases that nobody needs any more: a third of the files. The user's server keeps them.
+    ///
+    /// # Errors
+    /// Where the server is gone.
+    pub async fn drop_templates(&self) -> Result<(), Error> {
+        if matches!(self.place, Place::Theirs(_)) {
+            return Ok(());
+        }
+        for template in ["template0", "template1"] {
+            self.execute("drop a template", &format!("ALTER DATABASE {template} IS_TEMPLATE false")).await?;
+            self.execute("drop a template", &format!("DROP DATABASE {template}")).await?;
+        }
+        Ok(())
     }
 
     /// Removes the database `name`, and whoever is connected to it.

@@ -65,6 +65,10 @@ for dir do
 done
 kill -TERM "-$pen"
 
+# Mostly only the leader is left by now, and is buried sooner than a sleep begins.
+tries=0
+while [ "$tries" -lt 1000 ] && kill -0 "-$pen"; do tries=$((tries + 1)); done
+
 # Two seconds to go in peace (a git that is told to go removes its lock files), then no choice.
 tries=0
 while kill -0 "-$pen" && [ "$tries" -lt 200 ]; do

@@ -75,7 +75,7 @@ impl<'j> Workbench<'j> {
     /// What the history makes, with what is built beside it.
     pub(super) async fn catalog(&self) -> Result<Catalog, Stop> {
         let question = Fingerprint::new("catalog");
-        self.answer(&question, async || Ok(self.live().await?.catalog.clone())).await
+        self.answer(&question, async || Ok(self.live().await?.catalog(self.job).await?.clone())).await
     }
 
     /// The tables of the replayed history that are split into partitions.
@@ -226,7 +226,7 @@ impl<'j> Workbench<'j> {
     async fn ask_what_is_missing(&self, renames: &str) -> Result<Option<String>, Stop> {
         let live = self.live().await?;
         if renames.is_empty() {
-            return live.ask((self.job, &self.inputs), (HISTORY, &live.catalog)).await;
+            return live.ask_about_history((self.job, &self.inputs)).await;
         }
         let renamed = "renamed";
         live.server().clone_database(HISTORY, renamed).await?;
@@ -240,7 +240,7 @@ impl<'j> Workbench<'j> {
     async fn prove_now(&self, migrations: &[Migration]) -> Result<Vec<Proof>, Stop> {
         let live = self.live().await?;
         let target = self.job.target(live.server(), HISTORY);
-        let mut proofs = proof::prove_all(migrations, live.catalog.clone(), target).await?;
+        let mut proofs = proof::prove_all(migrations, live.catalog(self.job).await?.clone(), target).await?;
         for proof in &mut proofs {
             proof.verdicts.extend(self.inputs.external.lost(&proof.effect));
             self.job.report.borrow_mut().timings.extend(proof.timings.iter().copied());
@@ -255,7 +255,7 @@ impl<'j> Workbench<'j> {
     /// Where `migrations` led; the history, where there are none.
     async fn led(&self, migrations: &[Migration]) -> Result<Led, Stop> {
         if migrations.is_empty() {
-            let catalog = self.live().await?.catalog.clone();
+            let catalog = self.live().await?.catalog(self.job).await?.clone();
             return Ok(Led { database: HISTORY.to_owned(), catalog });
         }
         let key = self.about("proofs", migrations).key();
