@@ -63,9 +63,7 @@ pub(super) async fn unpack(
 }
 
 /// Puts a copy of the data directory, whose server is at rest, beside it, as one file; where that is.
-pub(super) async fn put_aside(
-    directory: WorkDirectory,
-) -> Result<(WorkDirectory, Utf8PathBuf), Error> {
+pub(super) async fn put_aside(directory: WorkDirectory) -> Result<(WorkDirectory, Utf8PathBuf), Error> {
     let path = data(directory.path());
     let work = move || {
         let aside = directory.path().join("kept");

@@ -65,6 +65,9 @@ pub struct Server {
     schema: String,
 }
 
+/// How long a session that was closed may take to be gone.
+const LEAVES: Duration = Duration::from_millis(50);
+
 /// The schema that every database has.
 pub(super) const PUBLIC: &str = "public";
 
@@ -250,17 +253,16 @@ impl Server {
         if let Place::Theirs(guest) = &self.place {
             guest.made(name);
         }
-        let owner = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = $1";
-        let what = || format!("copy the database {template}");
-        let row = self.within_limit(&what(), self.admin.query_one(owner, &[&template])).await?;
+        let what = format!("copy the database {template}");
+        let owner = self.within_limit(&what, deserted(&self.admin, template)).await?;
         let statement = format!(
-            "CREATE DATABASE {} TEMPLATE {} OWNER {}{}",
+            "CREATE DATABASE {} TEMPLATE {}{}{}",
             quote(name),
             quote(template),
-            quote(row.get(0)),
+            owner.map_or_else(String::new, |owner| format!(" OWNER {}", quote(&owner))),
             self.strategy()
         );
-        self.execute(&what(), &statement).await
+        self.execute(&what, &statement).await
     }
 
     /// How a database is copied: faster than through the WAL, and all that older versions know.
@@ -288,8 +290,8 @@ impl Server {
     /// # Errors
     /// Where the server is gone.
     pub async fn drop_database(&self, name: &str) -> Result<(), Error> {
-        let name = quote(&self.name_of(name));
-        self.execute("remove a database", &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await
+        let name = self.name_of(name);
+        self.within_limit("remove a database", remove(&self.admin, &name)).await
     }
 
     /// Connects to a database. The connection ends with the client.
@@ -395,6 +397,29 @@ impl Server {
             Err(_) => Err(Error::NoAnswer { what: what.to_owned(), after: self.limit }),
         }
     }
+}
+
+/// Removes the database `name`, and whoever is still connected to it.
+pub(super) async fn remove(admin: &Client, name: &str) -> Result<(), tokio_postgres::Error> {
+    deserted(admin, name).await?;
+    admin.batch_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quote(name))).await
+}
+
+/// The owner of `database`, if there is one, once nobody is connected to it any more, or has had the time to leave.
+/// PostgreSQL would notice only a tenth of a second later that a session, closed just now, is gone.
+async fn deserted(admin: &Client, database: &str) -> Result<Option<String>, tokio_postgres::Error> {
+    let question = "SELECT pg_get_userbyid(datdba)::text, EXISTS (SELECT FROM pg_stat_activity a WHERE a.datname = \
+                    d.datname) FROM pg_database d WHERE datname = $1";
+    let mut owner = None;
+    for _ in 0..LEAVES.as_millis() {
+        let Some(row) = admin.query_opt(question, &[&database]).await? else { break };
+        owner = Some(row.get(0));
+        if !row.get::<_, bool>(1) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    Ok(owner)
 }
 
 /// The URL, in Prisma's dialect, of a database behind the socket in `directory`.

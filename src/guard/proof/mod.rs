@@ -38,7 +38,7 @@ use crate::{
 };
 
 /// What was proved about one migration.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Proof {
     /// What the migration did to the catalog.
     pub effect: Effect,
