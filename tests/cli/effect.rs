@@ -1,6 +1,6 @@
 //! What a migration does, seen on a real PostgreSQL.
 
-use std::{cell::RefCell, collections::HashMap, time::Duration};
+use std::{cell::RefCell, collections::HashMap};
 
 use camino::Utf8PathBuf;
 use run_migration::{
@@ -19,7 +19,10 @@ use run_migration::{
     postgres::Role,
 };
 
-use crate::support::server::{database, on_every_major, server};
+use crate::support::{
+    run::PATIENCE,
+    server::{database, on_every_major, server},
+};
 
 /// What is found in the migration `sql` upon the history `before`, by text and by proof.
 pub async fn found(before: &str, sql: &str) -> Vec<Finding> {
@@ -75,7 +78,7 @@ pub fn target(database: &str) -> Target<'_> {
         database,
         replay_as: ReplayAs::Owner,
         now: jiff::Timestamp::UNIX_EPOCH,
-        limit: Duration::from_secs(30),
+        limit: PATIENCE,
     }
 }
 

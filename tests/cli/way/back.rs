@@ -32,7 +32,7 @@ fn target(database: &str) -> Target<'_> {
         database,
         replay_as: ReplayAs::Owner,
         now: "2026-01-01T00:00:00Z".parse().unwrap(),
-        limit: std::time::Duration::from_secs(60),
+        limit: crate::support::run::PATIENCE,
     }
 }
 
