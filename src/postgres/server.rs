@@ -3,7 +3,7 @@
 use std::{sync::Mutex, time::Duration};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use tokio_postgres::Client;
+use tokio_postgres::{Client, error::SqlState};
 
 use super::{
     Error, Installation, Wanted, Wish,
@@ -16,6 +16,9 @@ use crate::{config::ReplayAs, context::Context, report::Tool};
 
 /// The bootstrap superuser.
 pub(super) const SUPERUSER: &str = "postgres";
+
+/// How many times a database is tried to be copied to which somebody seems to be connected.
+const COPY_TRIES: usize = 6;
 
 /// The plain role that owns the databases.
 const OWNER: &str = "run_migration";
@@ -255,7 +258,19 @@ impl Server {
             quote(template),
             quote(row.get(0))
         );
-        self.execute(&what(), &statement).await
+        self.within_limit(&what(), self.copy(&statement)).await
+    }
+
+    /// Makes a copy of a database. Sessions that were ended just now may still be there: PostgreSQL waits for them for
+    /// five seconds, which on a busy machine is not always enough.
+    async fn copy(&self, statement: &str) -> Result<(), tokio_postgres::Error> {
+        for _ in 1..COPY_TRIES {
+            match self.admin.batch_execute(statement).await {
+                Err(error) if error.code() == Some(&SqlState::OBJECT_IN_USE) => {}
+                other => return other,
+            }
+        }
+        self.admin.batch_execute(statement).await
     }
 
     /// Removes the database `name`, and whoever is connected to it.
