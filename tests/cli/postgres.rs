@@ -136,7 +136,8 @@ async fn what_does_not_start_says_why() {
         (made, "echo LOG: dreaming; exec sleep 1000", ["not ready after", "LOG: dreaming"]),
     ] {
         let is_said = |error: &Error| says.iter().all(|say| error.to_string().contains(say));
-        let error = within_a_limit(async |limit| fails_to_start(initdb, postgres, limit).await, is_said).await;
+        let error =
+            within_a_limit(async |limit| fails_to_start(initdb, postgres, limit).await, is_said).await;
         assert!(is_said(&error), "{says:?}: {error}");
         assert!(error.hint().is_some(), "{error}");
     }

@@ -128,7 +128,8 @@ fn an_ordinary_user_needs_nobody_s_help() {
         // Where the binary is, another user may not enter.
         let open = tempfile::Builder::new().permissions(PermissionsExt::from_mode(0o755)).tempdir().unwrap();
         let program = open.path().join("tests");
-        let copied = hermetic("cp", Path::new("/")).args([&std::env::current_exe().unwrap(), &program]).status();
+        let copied =
+            hermetic("cp", Path::new("/")).args([&std::env::current_exe().unwrap(), &program]).status();
         assert!(copied.unwrap().success());
         uid = Uid::from_raw(65534);
         chown(place.path(), Some(uid), None).unwrap();

@@ -1,8 +1,6 @@
 //! The history, applied to a real server: what is recorded, and what is said when it cannot be applied.
 
-use std::{
-    sync::atomic::{AtomicUsize, Ordering},
-};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use run_migration::{
     config::ReplayAs,

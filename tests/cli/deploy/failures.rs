@@ -91,7 +91,7 @@ async fn a_statement_has_its_limit() {
     let site = Site::new();
     site.add(UNKNOWN.0, "SELECT pg_sleep(600);\n");
     let database = in_state(State::Equal, "public").await;
-    deploy(&site, &database, &["--statement-timeout", "0.2"]).expect(1).says(&["57014", "statement timeout"]);
+    deploy(&site, &database, &["--statement-timeout", "1"]).expect(1).says(&["57014", "statement timeout"]);
     assert!(database.ledger("public").await[3].ends_with(" 0 false false"));
 }
 

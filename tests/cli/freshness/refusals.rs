@@ -161,9 +161,7 @@ async fn with_an_ssh_that_would_ask() {
         assert!(hint.contains("git fetch origin"), "{hint}");
     }
     clone.git(&["config", "core.sshCommand", &format!("{own} -p 7")]);
-    let _ = ask_with(clone.path(), &plain(&clone), &[("PATH", &path)], PATIENCE)
-        .await
-        .unwrap_err();
+    let _ = ask_with(clone.path(), &plain(&clone), &[("PATH", &path)], PATIENCE).await.unwrap_err();
     let seen = std::fs::read_to_string(seen).unwrap();
     let lines: Vec<_> = seen.lines().filter(|line| line.contains("forge.invalid")).collect();
     assert_eq!(lines.len(), 3, "{seen}");

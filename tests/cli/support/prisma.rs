@@ -1,11 +1,6 @@
 //! Real Prisma CLIs, small projects around a schema, and programs that play a part.
 
-use std::{
-    fs,
-    os::unix::fs::symlink,
-    path::Path,
-    time::Duration,
-};
+use std::{fs, os::unix::fs::symlink, path::Path, time::Duration};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use run_migration::{
