@@ -52,7 +52,7 @@ thread_local! {
 }
 
 /// A database that the history `before` was replayed into, and its catalog.
-async fn base(before: &str) -> (String, Catalog) {
+pub async fn base(before: &str) -> (String, Catalog) {
     let key = (server().socket_directory().to_owned(), before.to_owned());
     if let Some(base) = BASES.with_borrow(|bases| bases.get(&key).cloned()) {
         return base;
