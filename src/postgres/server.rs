@@ -387,10 +387,11 @@ impl Server {
     }
 }
 
-/// The URL, in Prisma's dialect, of a database behind the socket in `directory`.
+/// The URL, in Prisma's dialect, of a database behind the socket in `directory`. Somebody is there, or is going to be:
+/// connecting takes as long as it takes.
 pub(super) fn url((role, database): (Role, &str), directory: &Utf8Path, schema: &str) -> String {
     format!(
-        "postgresql://{}@localhost:{PORT}/{}?host={}{}",
+        "postgresql://{}@localhost:{PORT}/{}?host={}&connect_timeout=0{}",
         role.name(),
         percent_encode(database),
         percent_encode(directory.as_str()),

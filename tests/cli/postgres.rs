@@ -35,7 +35,10 @@ async fn a_server_comes_and_goes_without_a_trace() {
     assert_eq!(std::fs::metadata(directory).unwrap().permissions().mode() & 0o777, 0o700);
     let url = server.prisma_url("a \"b\"", Role::Owner);
     let encoded = directory.as_str().replace('/', "%2F");
-    assert_eq!(url, format!("postgresql://run_migration@localhost:1/a%20%22b%22?host={encoded}"));
+    assert_eq!(
+        url,
+        format!("postgresql://run_migration@localhost:1/a%20%22b%22?host={encoded}&connect_timeout=0")
+    );
     server.stop().await.unwrap();
     assert_eq!(std::fs::read_dir(bench.path()).unwrap().count(), 0);
     bench.context.processes.finish().await;
@@ -60,7 +63,7 @@ async fn a_strange_place_is_as_good_as_any() {
     std::fs::create_dir(&strange).unwrap();
     bench.context.environment = Environment::from_pairs([("RUN_MIGRATION_WORK_DIR", strange.as_str())]);
     let server = Server::start(&bench.context, &installation).await.unwrap();
-    assert!(server.prisma_url("db", Role::Owner).ends_with(server.socket_directory().file_name().unwrap()));
+    assert!(server.prisma_url("db", Role::Owner).contains(server.socket_directory().file_name().unwrap()));
     server.stop().await.unwrap();
     std::fs::remove_dir(strange).unwrap();
     bench.context.processes.finish().await;

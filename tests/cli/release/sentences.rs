@@ -78,7 +78,7 @@ impl Deployment {
             database: &self.database,
             replay_as: ReplayAs::Owner,
             now: jiff::Timestamp::UNIX_EPOCH,
-            limit: Duration::from_secs(30),
+            limit: crate::support::run::PATIENCE,
         };
         replay(&history, target, |_| {}).await.unwrap();
     }
