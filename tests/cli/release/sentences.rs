@@ -1,8 +1,6 @@
 //! Every sentence about `prisma migrate deploy` in a finding, tried with its real CLIs on a database that runs the
 //! previous release.
 
-use std::time::Duration;
-
 use camino::Utf8PathBuf;
 use run_migration::{
     config::ReplayAs,
