@@ -43,7 +43,7 @@ impl<'a> Recorded<'a> {
     ) -> Result<Self, Error> {
         let stage = context.progress.stage("database");
         let answer = context.settings.step_timeout();
-        let limits = Limits { answer, lock: lock.unwrap_or(answer), statement: None };
+        let limits = Limits { answer, lock: lock.unwrap_or(answer) };
         let sessions = Sessions::open(target, limits).await?;
         if let Some(limit) = lock {
             let waiting = |holder: &_| {

@@ -4,6 +4,8 @@
 //! or the connection, the ledger says that it is done exactly where it is. Where it is not, as with `CREATE INDEX
 //! CONCURRENTLY`, row and migration are as far apart as with Prisma, and a human has to look if it breaks off.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use postgres_protocol::escape::escape_literal;
 use tokio_postgres::{Client, SimpleQueryMessage, error::SqlState};
@@ -66,6 +68,17 @@ impl<'a> Applier<'a> {
         let session =
             Session::new(worker).await.map_err(|source| DeployError::Ledger { what: "read", source })?;
         Ok(Self { session, ledger, schema, clock })
+    }
+
+    /// Limits each statement of the migrations; `None` leaves that to the server. What was asked before is not meant.
+    ///
+    /// # Errors
+    /// Where the worker's connection broke.
+    pub async fn limit_statements(&self, limit: Option<Duration>) -> Result<(), DeployError> {
+        let Some(limit) = limit else { return Ok(()) };
+        let set = format!("SET statement_timeout = {}", limit.as_millis());
+        let set = self.session.client().batch_execute(&set).await;
+        set.map_err(|source| DeployError::Ledger { what: "read", source })
     }
 
     /// The session that keeps the ledger, for questions between migrations.

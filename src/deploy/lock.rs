@@ -17,6 +17,10 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// How long the server may take to answer an attempt, which waits for nothing.
 const ANSWER: Duration = Duration::from_secs(30);
 
+/// What the bookkeeper locks as long as the worker holds Prisma's lock. The two sessions of a deployment that was killed
+/// do not end at the same moment: whoever comes next waits until the last entry of the other one is in the ledger.
+const BOOKS: u32 = 1;
+
 /// Who holds the lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
@@ -102,26 +106,49 @@ impl Sessions {
     /// # Errors
     /// Where it does not go free in time, or the server does not answer.
     pub async fn lock(&self, limit: Duration, mut waiting: impl FnMut(&Holder)) -> Result<(), DeployError> {
-        let failed = |error: Error| understand(&self.place, ANSWER, &error);
-        let attempt = format!("SELECT pg_catalog.pg_try_advisory_lock({ADVISORY_LOCK})");
-        let started = Instant::now();
+        let wait = Wait { started: Instant::now(), limit };
         let mut known = None;
-        loop {
-            let row = self.worker.query_one(&attempt, &[]).await.map_err(failed)?;
-            if row.get(0) {
-                return Ok(());
-            }
-            let holder = holder(&self.bookkeeper).await.map_err(failed)?;
+        while !self.takes(&self.worker, &ADVISORY_LOCK.to_string()).await? {
+            let holder = holder(&self.bookkeeper).await.map_err(|error| self.failed(&error))?;
             if let Some(holder) = &holder
                 && known != Some(holder.pid)
             {
                 known = Some(holder.pid);
                 waiting(holder);
             }
-            if started.elapsed() + PAUSE > limit {
-                return Err(DeployError::Locked { after: limit, holder });
-            }
-            tokio::time::sleep(PAUSE).await;
+            wait.pause(holder).await?;
         }
+        while !self.takes(&self.bookkeeper, &format!("{ADVISORY_LOCK}, {BOOKS}")).await? {
+            wait.pause(None).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether `session` has the advisory lock `key` now.
+    async fn takes(&self, session: &Client, key: &str) -> Result<bool, DeployError> {
+        let attempt = format!("SELECT pg_catalog.pg_try_advisory_lock({key})");
+        let row = session.query_one(&attempt, &[]).await.map_err(|error| self.failed(&error))?;
+        Ok(row.get(0))
+    }
+
+    fn failed(&self, error: &Error) -> DeployError {
+        understand(&self.place, ANSWER, error).into()
+    }
+}
+
+/// How long it was waited, and how long it may be.
+struct Wait {
+    started: Instant,
+    limit: Duration,
+}
+
+impl Wait {
+    /// Waits a moment for `holder`, unless the time is up.
+    async fn pause(&self, holder: Option<Holder>) -> Result<(), DeployError> {
+        if self.started.elapsed() + PAUSE > self.limit {
+            return Err(DeployError::Locked { after: self.limit, holder });
+        }
+        tokio::time::sleep(PAUSE).await;
+        Ok(())
     }
 }

@@ -19,8 +19,6 @@ pub struct Limits {
     pub answer: Duration,
     /// How long Prisma's lock is waited for, and a migration's statement waits for a lock.
     pub lock: Duration,
-    /// How long one statement of a migration may take; `None` leaves it to the server.
-    pub statement: Option<Duration>,
 }
 
 /// How many times two sessions are looked at. One look finds what every pooler but one that hands out its
@@ -56,12 +54,10 @@ impl Sessions {
             return Err(DeployError::Standby { place });
         }
         let search_path = format!("SET search_path = {}", escape_identifier(&target.schema));
-        let statement =
-            limits.statement.map(|limit| format!("; SET statement_timeout = {}", limit.as_millis()));
         // A session that waits its turn is not to be ended for that. The catalog's functions wait for locks, too.
         let lock = limits.lock.as_millis();
         let for_both = format!("{search_path}; SET idle_session_timeout = 0; SET lock_timeout = {lock}");
-        asking.first(&worker, &format!("{for_both}{}", statement.unwrap_or_default())).await?;
+        asking.first(&worker, &for_both).await?;
         asking.first(&bookkeeper, &for_both).await?;
         // Where the server's system cannot tell that a client is gone, the lock goes free at the statement's end.
         let _ = worker.simple_query("SET client_connection_check_interval = '1s'").await;

@@ -79,6 +79,13 @@ impl DatabaseError {
         }
     }
 
+    /// Whether the connection is gone. That says nothing about the database: servers and poolers cut connections, idle
+    /// or in the middle of a question.
+    pub(super) fn is_cut(&self) -> bool {
+        let ends = [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::IDLE_SESSION_TIMEOUT];
+        matches!(self, Self::Unreachable { .. }) || ends.iter().any(|state| self.is(state))
+    }
+
     /// Whether the server says that this is not there: a table, say.
     pub(super) fn is(&self, state: &SqlState) -> bool {
         matches!(self, Self::Refused { code, .. } if code == state.code())

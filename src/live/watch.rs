@@ -67,8 +67,7 @@ impl Watch<'_> {
         if let Some(database) = connection.as_ref() {
             match self.observer.look(database).await {
                 Ok(observation) => return Ok(judge(&observation, self.expectation)),
-                // Servers and poolers cut idle connections; that says nothing about the database.
-                Err(DatabaseError::Unreachable { .. }) => *connection = None,
+                Err(error) if error.is_cut() => *connection = None,
                 Err(error @ DatabaseError::Refused { .. }) => return Err(error),
                 Err(error) => {
                     *connection = None;

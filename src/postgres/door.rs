@@ -67,8 +67,7 @@ impl Door {
     /// The URL of what is behind it, in Prisma's dialect.
     #[must_use]
     pub fn prisma_url(&self, role: Role, schema: &str) -> String {
-        // It takes as long as it takes until the database is there.
-        format!("{}&connect_timeout=0", url((role, DATABASE), self.directory.path(), schema))
+        url((role, DATABASE), self.directory.path(), schema)
     }
 
     /// A private directory that goes with the door.

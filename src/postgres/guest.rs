@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How long the databases may take to go where the run was interrupted.
-const FAREWELL: Duration = Duration::from_secs(10);
+const FAREWELL: Duration = Duration::from_secs(30);
 
 /// Databases of runs that are over: ours by name and by owner, with no session that speaks for them.
 const ABANDONED: &str = "SELECT d.datname FROM pg_catalog.pg_database d \

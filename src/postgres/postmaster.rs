@@ -31,8 +31,11 @@ pub(super) const SOCKET_NAME: &str = ".s.PGSQL.1";
 /// How often readiness is tried. A try costs microseconds, so the wait is as short as the start.
 const POLL: Duration = Duration::from_millis(1);
 
-/// How long a server may take to leave at once.
-const LEAVE: Duration = Duration::from_secs(10);
+/// How long a server may take to leave. It takes milliseconds, where the machine does not stand still.
+const LEAVE: Duration = Duration::from_secs(60);
+
+/// How long a value that is dropped waits for its server: by itself it kills what does not leave within five seconds.
+const MOMENT: Duration = Duration::from_secs(10);
 
 /// Settings for a server whose data nobody will ever need again.
 pub(super) const SETTINGS: [&str; 23] = [
@@ -171,7 +174,7 @@ impl Drop for Postmaster {
         }
         self.quit();
         let started = Instant::now();
-        while matches!(self.child.try_wait(), Ok(None)) && started.elapsed() < Duration::from_secs(1) {
+        while matches!(self.child.try_wait(), Ok(None)) && started.elapsed() < MOMENT {
             std::thread::sleep(POLL);
         }
     }

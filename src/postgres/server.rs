@@ -3,7 +3,7 @@
 use std::{sync::Mutex, time::Duration};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use tokio_postgres::Client;
+use tokio_postgres::{Client, error::SqlState};
 
 use super::{
     Error, Installation, Wanted, Wish,
@@ -16,6 +16,9 @@ use crate::{config::ReplayAs, context::Context, report::Tool};
 
 /// The bootstrap superuser.
 pub(super) const SUPERUSER: &str = "postgres";
+
+/// How many times a database is tried to be copied to which somebody seems to be connected.
+const COPY_TRIES: usize = 6;
 
 /// The plain role that owns the databases.
 const OWNER: &str = "run_migration";
@@ -269,7 +272,19 @@ impl Server {
             owner.map_or_else(String::new, |owner| format!(" OWNER {}", quote(&owner))),
             self.strategy()
         );
-        self.execute(&what, &statement).await
+        self.within_limit(&what, self.copy(&statement)).await
+    }
+
+    /// Makes a copy of a database. Sessions that were ended just now may still be there: PostgreSQL waits for them for
+    /// five seconds, which on a busy machine is not always enough.
+    async fn copy(&self, statement: &str) -> Result<(), tokio_postgres::Error> {
+        for _ in 1..COPY_TRIES {
+            match self.admin.batch_execute(statement).await {
+                Err(error) if error.code() == Some(&SqlState::OBJECT_IN_USE) => {}
+                other => return other,
+            }
+        }
+        self.admin.batch_execute(statement).await
     }
 
     /// How a database is copied: faster than through the WAL, and all that older versions know.
@@ -444,10 +459,11 @@ async fn deserted(admin: &Client, database: &str) -> Result<Option<String>, toki
     Ok(owner)
 }
 
-/// The URL, in Prisma's dialect, of a database behind the socket in `directory`.
+/// The URL, in Prisma's dialect, of a database behind the socket in `directory`. Somebody is there, or is going to be:
+/// connecting takes as long as it takes.
 pub(super) fn url((role, database): (Role, &str), directory: &Utf8Path, schema: &str) -> String {
     format!(
-        "postgresql://{}@localhost:{PORT}/{}?host={}{}",
+        "postgresql://{}@localhost:{PORT}/{}?host={}&connect_timeout=0{}",
         role.name(),
         percent_encode(database),
         percent_encode(directory.as_str()),

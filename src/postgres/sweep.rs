@@ -16,7 +16,7 @@ use crate::{context::Context, process::Invocation};
 const AGE: i64 = 60;
 
 /// How long an abandoned server may take to leave.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Removes every abandoned directory of ours in `parent`. What cannot be removed is left for the next run: a
 /// sweep is a courtesy and never the reason for a failure.

@@ -19,6 +19,9 @@ use crate::{
 const INVENTORY: &str = "inventory.json";
 const POLL: Duration = Duration::from_millis(100);
 
+/// Whoever installs may take as long as one step, and others may be before us.
+const STEPS: u32 = 4;
+
 /// A package that we bring.
 #[derive(Debug)]
 pub(super) struct Package {
@@ -138,7 +141,8 @@ impl Installer<'_> {
     async fn lock(&self, package: &Package) -> Result<std::fs::File, Error> {
         let path = self.cache.join(format!("{}.lock", package.name));
         let file = fs_err::File::create(&path)?.into_parts().0;
-        let deadline = tokio::time::Instant::now() + self.timeout;
+        let limit = self.timeout * STEPS;
+        let deadline = tokio::time::Instant::now() + limit;
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
@@ -146,7 +150,7 @@ impl Installer<'_> {
                     tokio::time::sleep(POLL).await;
                 }
                 Err(TryLockError::WouldBlock) => {
-                    return Err(Error::Locked { what: package.what.into(), lock: path, after: self.timeout });
+                    return Err(Error::Locked { what: package.what.into(), lock: path, after: limit });
                 }
                 Err(TryLockError::Error(source)) => return Err(source.into()),
             }

@@ -12,7 +12,7 @@ use super::toolchain::Engine;
 use crate::{cache::programs::Programs, context::Environment, process::Invocation};
 
 const PREFIX: &str = "schema-engine-";
-const PROBE: Duration = Duration::from_secs(5);
+const PROBE: Duration = Duration::from_secs(20);
 
 /// The first native engine of the CLI `script` that runs on this machine.
 ///

@@ -16,7 +16,7 @@ pub use error::ProcessError;
 pub use invocation::{BaseEnvironment, Finished, Invocation, RunAs};
 
 use std::{
-    io::{PipeReader, PipeWriter, Write},
+    io::{ErrorKind, PipeReader, PipeWriter, Write},
     os::unix::fs::PermissionsExt,
     process::Stdio,
     sync::{Arc, Mutex, PoisonError},
@@ -45,6 +45,10 @@ const OUTPUT_LIMIT: u64 = 64 << 20;
 
 /// How long a child that was told to go may take before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// How long a program may be busy: whoever wrote it just now, an installation, say, may have passed it on, open, to a
+/// child that another thread was starting at that moment.
+const BUSY: Duration = Duration::from_secs(5);
 
 /// How often the end looks for children that have ended.
 const BURIAL: Duration = Duration::from_millis(5);
@@ -279,12 +283,25 @@ fn spawn(invocation: &Invocation, pen: i32) -> Result<Child, ProcessError> {
         }
         RunAs::Namespace { uid, gid } => namespace::enter(&mut command, *uid, *gid),
     }
-    command.spawn().map_err(|source| match source.kind() {
-        std::io::ErrorKind::NotFound if invocation.cwd.is_dir() => {
+    start(&mut command).map_err(|source| match source.kind() {
+        ErrorKind::NotFound if invocation.cwd.is_dir() => {
             ProcessError::NotFound { program: invocation.program() }
         }
         _ => failed(source),
     })
+}
+
+/// Starts it as soon as nobody has the program open for writing any more.
+fn start(command: &mut Command) -> std::io::Result<Child> {
+    let started = Instant::now();
+    loop {
+        match command.spawn() {
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy && started.elapsed() < BUSY => {
+                std::thread::sleep(BURIAL);
+            }
+            other => return other,
+        }
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the pen's own two guards are no members of it")]

@@ -53,15 +53,19 @@ inhabited() {
 }
 
 # On SIGQUIT a PostgreSQL server leaves at once and leaks nothing, on SIGKILL it would leak shared memory.
-# Those of initdb leak it on any signal, but are done in a moment.
+# Those of initdb leak it on any signal, but are done in a moment. A moment is long where the processors are busy.
 tries=0
-while initialising "$@" && [ "$tries" -lt 100 ]; do
+while initialising "$@" && [ "$tries" -lt 1000 ]; do
   tries=$((tries + 1))
   pause
 done
+servers=
 for dir do
   postmaster "$dir"
-  if member "$number"; then kill -QUIT "$number"; fi
+  if member "$number"; then
+    kill -QUIT "$number"
+    servers="$servers $number"
+  fi
 done
 kill -TERM "-$pen"
 
@@ -69,9 +73,18 @@ kill -TERM "-$pen"
 tries=0
 while [ "$tries" -lt 1000 ] && kill -0 "-$pen"; do tries=$((tries + 1)); done
 
-# Two seconds to go in peace (a git that is told to go removes its lock files), then no choice.
+# Whether a server is still on its way out.
+leaving() {
+  for server in $servers; do
+    if member "$server"; then return 0; fi
+  done
+  return 1
+}
+
+# Two seconds to go in peace (a git that is told to go removes its lock files), and five times as long for a server; then
+# no choice.
 tries=0
-while kill -0 "-$pen" && [ "$tries" -lt 200 ]; do
+while kill -0 "-$pen" && { [ "$tries" -lt 200 ] || { [ "$tries" -lt 1000 ] && leaving; }; }; do
   tries=$((tries + 1))
   # Whoever has ended in order is buried at once.
   if [ "$tries" -le 3 ]; then pause 0.002; else pause; fi
@@ -82,7 +95,7 @@ done
 # dead still hold what they had open.
 if kill -KILL "-$pen"; then
   tries=0
-  while inhabited && [ "$tries" -lt 100 ]; do
+  while inhabited && [ "$tries" -lt 1000 ]; do
     tries=$((tries + 1))
     pause
   done

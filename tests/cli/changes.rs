@@ -8,7 +8,7 @@ use run_migration::{
 };
 
 use crate::{
-    effect::{migration, replayed, target},
+    effect::{forget, migration, replayed, target},
     support::{
         prisma::{Site, cli},
         server::server,
@@ -189,6 +189,7 @@ async fn judged(bench: &Bench, (base, before): (&str, &str), schema: &str) -> (V
     let terms = Terms { waivers: &Waivers::Ignored, proof: Some(&proof) };
     let mut findings = guard::inspect(&Script { file: None, sql: &sql }, &origin, terms).unwrap();
     renames::advise(&mut findings, &proof.effect);
+    forget(&proof).await;
     (findings, sql)
 }
 

@@ -1,6 +1,6 @@
 //! What a migration does, seen on a real PostgreSQL.
 
-use std::{cell::RefCell, collections::HashMap, time::Duration};
+use std::{cell::RefCell, collections::HashMap};
 
 use camino::Utf8PathBuf;
 use run_migration::{
@@ -19,7 +19,10 @@ use run_migration::{
     postgres::Role,
 };
 
-use crate::support::server::{database, on_every_major, server};
+use crate::support::{
+    run::PATIENCE,
+    server::{database, on_every_major, server},
+};
 
 /// What is found in the migration `sql` upon the history `before`, by text and by proof.
 pub async fn found(before: &str, sql: &str) -> Vec<Finding> {
@@ -27,7 +30,14 @@ pub async fn found(before: &str, sql: &str) -> Vec<Finding> {
     let origin = guard::origin::history([("20260101000000_before", before)]).unwrap();
     let script = Script { file: Some("migration.sql".into()), sql };
     let terms = Terms { waivers: &Waivers::Ignored, proof: Some(&proof) };
-    guard::inspect(&script, &origin, terms).unwrap()
+    let findings = guard::inspect(&script, &origin, terms).unwrap();
+    forget(&proof).await;
+    findings
+}
+
+/// Removes what a proof leaves to be asked about: all tests together would leave gigabytes in memory.
+pub async fn forget(proof: &Proof) {
+    server().drop_database(&proof.database).await.unwrap();
 }
 
 /// What is proved of the migration `sql` upon the history `before`.
@@ -42,7 +52,7 @@ thread_local! {
 }
 
 /// A database that the history `before` was replayed into, and its catalog.
-async fn base(before: &str) -> (String, Catalog) {
+pub async fn base(before: &str) -> (String, Catalog) {
     let key = (server().socket_directory().to_owned(), before.to_owned());
     if let Some(base) = BASES.with_borrow(|bases| bases.get(&key).cloned()) {
         return base;
@@ -75,7 +85,7 @@ pub fn target(database: &str) -> Target<'_> {
         database,
         replay_as: ReplayAs::Owner,
         now: jiff::Timestamp::UNIX_EPOCH,
-        limit: Duration::from_secs(30),
+        limit: PATIENCE,
     }
 }
 

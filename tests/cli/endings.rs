@@ -3,9 +3,8 @@
 use std::{
     io::{BufRead, BufReader},
     os::unix::fs::PermissionsExt,
-    path::Path,
-    process::{Child, Stdio},
-    time::{Duration, Instant},
+    process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 use nix::{
@@ -14,9 +13,14 @@ use nix::{
 };
 
 use crate::support::{
+    postgres::eventually_clean,
+    prisma::fake_cli,
     project::Project,
     run::{Ended, tool},
 };
+
+/// A Prisma that starts its engine and never answers: whoever waits for it is not done before it is ended.
+const SILENT: &str = "require('node:child_process').spawn('sleep', ['1000']); setInterval(() => {}, 1000)";
 
 /// A run whose server and work files are in a place of their own.
 struct Run {
@@ -24,22 +28,34 @@ struct Run {
     place: tempfile::TempDir,
     before: String,
     child: Child,
+    _prisma: Option<tempfile::TempDir>,
 }
 
 impl Run {
     fn start(args: &[&str]) -> Self {
+        Self::start_with(args, None)
+    }
+
+    /// A run that does not come to its end by itself, however late a signal comes.
+    fn endless(args: &[&str]) -> Self {
+        let prisma = tempfile::tempdir().unwrap();
+        fake_cli(camino::Utf8Path::from_path(prisma.path()).unwrap(), "6.2.0", SILENT);
+        Self::start_with(args, Some(prisma))
+    }
+
+    fn start_with(args: &[&str], prisma: Option<tempfile::TempDir>) -> Self {
         let project = Project::fixture();
         let before = project.state();
         // Short, for the socket's sake, and open to the account that runs the server.
         let place = tempfile::Builder::new().prefix("rm-").tempdir_in("/tmp").unwrap();
         std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-        let child = tool(&project.path(), args)
-            .env("RUN_MIGRATION_WORK_DIR", place.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        Self { project, place, before, child }
+        let mut command: Command = tool(&project.path(), args);
+        command.env("RUN_MIGRATION_WORK_DIR", place.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        if let Some(prisma) = &prisma {
+            command.env("RUN_MIGRATION_PRISMA", prisma.path());
+        }
+        let child = command.spawn().unwrap();
+        Self { project, place, before, child, _prisma: prisma }
     }
 
     /// Reads standard error until `stage` is over, then a little longer.
@@ -57,35 +73,10 @@ impl Run {
     /// Waits for the end and for everything to be gone.
     fn ends_clean(self) -> Ended {
         let ended = Ended::from(self.child.wait_with_output().unwrap());
-        let deadline = Instant::now() + Duration::from_secs(10);
-        loop {
-            let left = leftovers(self.place.path());
-            if left.is_empty() {
-                break;
-            }
-            assert!(Instant::now() < deadline, "left behind: {left:#?}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        eventually_clean(self.place.path());
         assert_eq!(self.project.state(), self.before);
         ended
     }
-}
-
-/// Files in `place`, and processes that have to do with it.
-fn leftovers(place: &Path) -> Vec<String> {
-    let mut left: Vec<_> =
-        std::fs::read_dir(place).unwrap().map(|entry| entry.unwrap().path().display().to_string()).collect();
-    let name = place.to_str().unwrap();
-    for process in std::fs::read_dir("/proc").unwrap().flatten() {
-        let read = |file: &str| std::fs::read(process.path().join(file)).unwrap_or_default();
-        let command = String::from_utf8_lossy(&read("cmdline")).replace('\0', " ");
-        let directory = std::fs::read_link(process.path().join("cwd")).unwrap_or_default();
-        let environment = String::from_utf8_lossy(&read("environ")).into_owned();
-        if command.contains(name) || directory.starts_with(place) || environment.contains(name) {
-            left.push(format!("{:?}: {command}", process.file_name()));
-        }
-    }
-    left
 }
 
 #[test]
@@ -93,17 +84,17 @@ fn sigkill_leaves_nothing_at_any_stage() {
     let moments =
         [("copies", 0), ("history", 0), ("history", 150), ("postgres", 0), ("replay", 0), ("replay", 400)];
     for (stage, milliseconds) in moments {
-        let mut run = Run::start(&["killed"]);
+        let mut run = Run::endless(&["killed"]);
         run.wait_for(stage, Duration::from_millis(milliseconds));
         run.send(Signal::SIGKILL);
-        run.ends_clean();
+        assert_eq!(run.ends_clean().code, -1);
     }
 }
 
 #[test]
 fn signals_end_it_in_order() {
     for (signal, code) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143), (Signal::SIGHUP, 129)] {
-        let mut run = Run::start(&["interrupted", "--format", "json"]);
+        let mut run = Run::endless(&["interrupted", "--format", "json"]);
         run.wait_for("postgres", Duration::ZERO);
         run.send(signal);
         let ended = run.ends_clean().expect(code);

@@ -11,7 +11,10 @@ use run_migration::{
     process::RunAs,
 };
 
-use crate::support::postgres::{Bench, answer, leftovers, open_directory, with_server};
+use crate::support::{
+    postgres::{Bench, answer, leftovers, open_directory, with_server},
+    run::{executable, within_a_limit},
+};
 
 #[tokio::test]
 async fn a_server_comes_and_goes_without_a_trace() {
@@ -32,7 +35,10 @@ async fn a_server_comes_and_goes_without_a_trace() {
     assert_eq!(std::fs::metadata(directory).unwrap().permissions().mode() & 0o777, 0o700);
     let url = server.prisma_url("a \"b\"", Role::Owner);
     let encoded = directory.as_str().replace('/', "%2F");
-    assert_eq!(url, format!("postgresql://run_migration@localhost:1/a%20%22b%22?host={encoded}"));
+    assert_eq!(
+        url,
+        format!("postgresql://run_migration@localhost:1/a%20%22b%22?host={encoded}&connect_timeout=0")
+    );
     server.stop().await.unwrap();
     assert_eq!(std::fs::read_dir(bench.path()).unwrap().count(), 0);
     bench.context.processes.finish().await;
@@ -57,7 +63,7 @@ async fn a_strange_place_is_as_good_as_any() {
     std::fs::create_dir(&strange).unwrap();
     bench.context.environment = Environment::from_pairs([("RUN_MIGRATION_WORK_DIR", strange.as_str())]);
     let server = Server::start(&bench.context, &installation).await.unwrap();
-    assert!(server.prisma_url("db", Role::Owner).ends_with(server.socket_directory().file_name().unwrap()));
+    assert!(server.prisma_url("db", Role::Owner).contains(server.socket_directory().file_name().unwrap()));
     server.stop().await.unwrap();
     std::fs::remove_dir(strange).unwrap();
     bench.context.processes.finish().await;
@@ -107,16 +113,16 @@ fn programs(initdb: &str, postgres: &str) -> tempfile::TempDir {
         let script = format!(
             "#!/bin/sh\n[ \"$1\" = --version ] && {{ echo '{name} (PostgreSQL) 16.1'; exit; }}\n{script}\n"
         );
-        std::fs::write(&path, script).unwrap();
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        executable(&path, script.as_bytes());
     }
     directory
 }
 
-async fn fails_to_start(initdb: &str, postgres: &str) -> Error {
+async fn fails_to_start(initdb: &str, postgres: &str, limit: Duration) -> Error {
     let programs = programs(initdb, postgres);
     let bin = Utf8Path::from_path(programs.path()).unwrap().to_owned();
-    let bench = Bench::with(GlobalArgs { postgres_bin: Some(bin), timeout: 2, ..GlobalArgs::default() });
+    let timeout = limit.as_secs();
+    let bench = Bench::with(GlobalArgs { postgres_bin: Some(bin), timeout, ..GlobalArgs::default() });
     let error = Server::start(&bench.context, &bench.installation().await).await.unwrap_err();
     bench.context.processes.finish().await;
     assert_eq!(leftovers(bench.path().as_std_path()), Vec::<String>::new());
@@ -125,25 +131,18 @@ async fn fails_to_start(initdb: &str, postgres: &str) -> Error {
 
 #[tokio::test]
 async fn what_does_not_start_says_why() {
-    let initdb = "mkdir \"$2\"";
-    for (error, says) in [
-        (
-            fails_to_start("echo 'the disk is full' >&2; exit 7", "").await,
-            ["exit status 7", "the disk is full"],
-        ),
-        (fails_to_start("sleep 1000", "").await, ["initdb", "did not answer within 2 s"]),
-        (
-            fails_to_start(initdb, "echo FATAL: no memory >&2; exit 9").await,
-            ["exit status: 9", "FATAL: no memory"],
-        ),
-        (
-            fails_to_start(initdb, "echo LOG: dreaming; exec sleep 1000").await,
-            ["not ready after 2 s", "LOG: dreaming"],
-        ),
+    let made = "mkdir \"$2\"";
+    for (initdb, postgres, says) in [
+        ("echo 'the disk is full' >&2; exit 7", "", ["exit status 7", "the disk is full"]),
+        ("sleep 1000", "", ["initdb", "did not answer within"]),
+        (made, "echo FATAL: no memory >&2; exit 9", ["exit status: 9", "FATAL: no memory"]),
+        (made, "echo LOG: dreaming; exec sleep 1000", ["not ready after", "LOG: dreaming"]),
     ] {
-        let text = error.to_string();
-        assert!(says.iter().all(|say| text.contains(say)), "{says:?}: {text}");
-        assert!(error.hint().is_some(), "{text}");
+        let is_said = |error: &Error| says.iter().all(|say| error.to_string().contains(say));
+        let error =
+            within_a_limit(async |limit| fails_to_start(initdb, postgres, limit).await, is_said).await;
+        assert!(is_said(&error), "{says:?}: {error}");
+        assert!(error.hint().is_some(), "{error}");
     }
 }
 
@@ -154,12 +153,9 @@ async fn a_server_that_dies_is_an_error_and_no_wait() {
     let pid = std::fs::read_to_string(server.socket_directory().join("data/postmaster.pid")).unwrap();
     let killed = Command::new("kill").args(["-QUIT", pid.lines().next().unwrap()]).status().unwrap();
     assert!(killed.success());
-    let mut errors = Vec::new();
-    while errors.is_empty() {
-        errors.extend(server.create_database("late", Role::Owner).await.err());
-    }
-    assert!(errors[0].to_string().contains("could not create a database"), "{}", errors[0]);
-    assert!(server.connect("postgres", Role::Superuser).await.is_err());
+    while server.connect("postgres", Role::Superuser).await.is_ok() {}
+    let error = server.create_database("late", Role::Owner).await.unwrap_err().to_string();
+    assert!(error.contains("could not create a database"), "{error}");
     server.stop().await.unwrap();
     bench.context.processes.finish().await;
     assert_eq!(leftovers(bench.path().as_std_path()), Vec::<String>::new());
@@ -200,14 +196,13 @@ async fn a_place_that_will_not_do_is_named_with_the_reason() {
 async fn candidates_are_rejected_with_a_reason() {
     let empty = open_directory();
     let liar = programs("", "");
-    std::fs::write(liar.path().join("postgres"), "#!/bin/sh\necho 'postgres (PostgreSQL) 15.2'\n").unwrap();
+    executable(&liar.path().join("postgres"), b"#!/bin/sh\necho 'postgres (PostgreSQL) 15.2'\n");
     let broken = programs("", "");
-    std::fs::write(broken.path().join("postgres"), "#!/bin/sh\necho 'no libpq.so.5' >&2; exit 127\n")
-        .unwrap();
+    executable(&broken.path().join("postgres"), b"#!/bin/sh\necho 'no libpq.so.5' >&2; exit 127\n");
     let old = programs("", "");
     for name in ["initdb", "postgres"] {
-        std::fs::write(old.path().join(name), format!("#!/bin/sh\necho '{name} (PostgreSQL) 13.9'\n"))
-            .unwrap();
+        let script = format!("#!/bin/sh\necho '{name} (PostgreSQL) 13.9'\n");
+        executable(&old.path().join(name), script.as_bytes());
     }
     let good = programs("", "");
     for (directory, major, why) in [

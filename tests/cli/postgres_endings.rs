@@ -21,7 +21,10 @@ use run_migration::{
 
 use crate::{
     process::{entry, place},
-    support::postgres::{Bench, answer, eventually, eventually_clean, history, leftovers, open_directory},
+    support::{
+        postgres::{Bench, answer, eventually, eventually_clean, history, leftovers, open_directory},
+        run::hermetic,
+    },
 };
 
 /// Starts a process that has a server of its own, and kills it as soon as `is_time`.
@@ -125,7 +128,9 @@ fn an_ordinary_user_needs_nobody_s_help() {
         // Where the binary is, another user may not enter.
         let open = tempfile::Builder::new().permissions(PermissionsExt::from_mode(0o755)).tempdir().unwrap();
         let program = open.path().join("tests");
-        std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+        let copied =
+            hermetic("cp", Path::new("/")).args([&std::env::current_exe().unwrap(), &program]).status();
+        assert!(copied.unwrap().success());
         uid = Uid::from_raw(65534);
         chown(place.path(), Some(uid), None).unwrap();
         let args: Vec<_> = tool.get_args().map(ToOwned::to_owned).collect();

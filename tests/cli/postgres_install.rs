@@ -1,6 +1,6 @@
 //! PostgreSQL brought by the tool itself.
 
-use std::{os::unix::fs::PermissionsExt, path::Path, process::Stdio};
+use std::{path::Path, process::Stdio};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use run_migration::{
@@ -10,7 +10,10 @@ use run_migration::{
 
 use crate::{
     process::{entry, place},
-    support::postgres::{Bench, open_directory},
+    support::{
+        postgres::{Bench, open_directory},
+        run::executable,
+    },
 };
 
 /// A major that this system does not bring.
@@ -79,9 +82,7 @@ async fn four_at_once(cache: &Utf8Path, major: u32) {
 fn failure_with(npm: Option<&str>, cache: &Utf8Path) -> String {
     let bin = open_directory();
     if let Some(script) = npm {
-        let path = bin.path().join("npm");
-        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
+        executable(&bin.path().join("npm"), format!("#!/bin/sh\n{script}\n").as_bytes());
     }
     let output = entry("postgres_install::entry_point", cache.as_std_path())
         .env("PATH", format!("{}:/usr/bin:/bin", bin.path().display()))

@@ -11,7 +11,10 @@ use std::{
 use camino::Utf8Path;
 use run_migration::process::{BaseEnvironment, Invocation, ProcessError, Processes};
 
-use crate::support::postgres::{eventually, eventually_clean, leftovers, open_directory};
+use crate::support::{
+    postgres::{eventually, eventually_clean, leftovers, open_directory},
+    run::within_a_limit,
+};
 
 const REAPER: &str = include_str!("../../src/process/reaper.sh");
 
@@ -46,7 +49,8 @@ async fn a_program_s_end_and_words_come_back() {
 async fn a_program_that_does_not_answer_is_ended_with_its_last_words() {
     let processes = Processes::new();
     let slow = shell("echo waiting for https://me:secret@host/ >&2; exec sleep 1000");
-    let error = processes.run(slow.timeout(Duration::from_millis(300))).await.unwrap_err().to_string();
+    let ended = async |limit| processes.run(slow.clone().timeout(limit)).await.unwrap_err().to_string();
+    let error = within_a_limit(ended, |error| error.contains("https://***@host/")).await;
     assert!(error.contains("did not answer") && error.contains("https://***@host/"), "{error}");
     let deaf = shell("trap '' TERM; while :; do sleep 1; done").timeout(Duration::from_millis(100));
     assert!(matches!(processes.run(deaf).await, Err(ProcessError::Timeout { .. })));

@@ -1,9 +1,6 @@
 //! The history, applied to a real server: what is recorded, and what is said when it cannot be applied.
 
-use std::{
-    sync::atomic::{AtomicUsize, Ordering},
-    time::Duration,
-};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use run_migration::{
     config::ReplayAs,
@@ -12,7 +9,10 @@ use run_migration::{
 };
 use tokio_postgres::Client;
 
-use crate::support::postgres::{history, with_server};
+use crate::support::{
+    postgres::{history, with_server},
+    run::{PATIENCE, within_a_limit},
+};
 
 /// An empty database of its own for each test.
 async fn database(server: &Server, role: Role) -> String {
@@ -28,7 +28,7 @@ fn target<'a>(server: &'a Server, database: &'a str) -> Target<'a> {
         database,
         replay_as: ReplayAs::Owner,
         now: "2026-01-02T03:04:05Z".parse().unwrap(),
-        limit: Duration::from_secs(60),
+        limit: PATIENCE,
     }
 }
 
@@ -333,15 +333,18 @@ fn waiting_has_an_end() {
             ("SELECT 1; SELECT 2;\nSELECT pg_advisory_lock(1);", 2, "Lock advisory"),
             ("DO $$ BEGIN\n  PERFORM 1;\n  PERFORM pg_advisory_lock(1);\nEND $$", 3, "Lock advisory"),
         ] {
-            let short = Target { limit: Duration::from_millis(1500), ..target(server, &name) };
-            let faulty = failure(replay(&history(&[("1_slow", sql)]), short, |_| ()).await.unwrap_err());
+            let attempt = async |limit| {
+                let clean = server.connect(&name, Role::Owner).await.unwrap();
+                clean.batch_execute("DROP TABLE IF EXISTS _prisma_migrations").await.unwrap();
+                let short = Target { limit, ..target(server, &name) };
+                replay(&history(&[("1_slow", sql)]), short, |_| ()).await.unwrap_err()
+            };
+            let faulty = failure(within_a_limit(attempt, |error| error.to_string().contains(event)).await);
             assert_eq!(faulty.line, Some(line), "{faulty}");
             assert!(
                 faulty.what.contains(event) && faulty.hint.as_ref().unwrap().contains("--timeout"),
                 "{faulty}"
             );
-            let clean = server.connect(&name, Role::Owner).await.unwrap();
-            clean.batch_execute("DROP TABLE _prisma_migrations").await.unwrap();
         }
     });
 }

@@ -134,7 +134,7 @@ fn what_is_repeatable_does_the_same_once_and_no_harm_a_second_time() {
         for script in SCRIPTS {
             let [original, once] = ["style_original", "style_once"].map(unique);
             for name in [&original, &once] {
-                clone(server, &template, name).await;
+                server.clone_database(&template, name).await.unwrap();
             }
             let original = server.connect(&original, Role::Owner).await.unwrap();
             apply_to(&original, script, "the original").await;
@@ -153,13 +153,6 @@ fn what_is_repeatable_does_the_same_once_and_no_harm_a_second_time() {
             assert_eq!(describe(&original).await, wanted, "where the objects are: {repeatable}");
         }
     });
-}
-
-/// A clone, as soon as the last client of the template is gone.
-async fn clone(server: &run_migration::postgres::Server, template: &str, name: &str) {
-    while server.clone_database(template, name).await.is_err() {
-        tokio::task::yield_now().await;
-    }
 }
 
 /// How many rows of the table that has some hold anything but NULL in each column.

@@ -79,7 +79,7 @@ impl Deploy<'_> {
     async fn connect(&mut self) -> Result<Sessions, Error> {
         let stage = self.context.progress.stage("database");
         let answer = self.context.settings.step_timeout();
-        let limits = Limits { answer, lock: self.args.lock_timeout, statement: self.args.statement_timeout };
+        let limits = Limits { answer, lock: self.args.lock_timeout };
         let sessions = Sessions::open(&self.target, limits).await?;
         self.report
             .timings

@@ -43,6 +43,7 @@ impl Deploy<'_> {
             .map_err(|source| DeployError::Ledger { what: "written", source })?;
         let mut applier = Applier::new(worker, (ledger, &schema), Context::clock).await?;
         applier.roll_back(&plan.broken_off).await?;
+        applier.limit_statements(self.args.statement_timeout).await?;
         let broken_off = plan.broken_off.iter().map(|one| one.name.clone()).collect();
         let names = plan.pending.iter().map(|migration| migration.name.clone()).collect();
         self.conclude(plan, "");

@@ -36,7 +36,7 @@ fn clean(role: Role) -> String {
 }
 
 /// How long the server may take to stop what it was told to stop.
-const GRACE: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_secs(30);
 
 /// A session that migrations run in.
 pub(crate) struct Session {

@@ -32,8 +32,9 @@ fn bring_back(database: &Database, command: &str) -> Ended {
     let psql = program("psql", "postgresql-client");
     let path = format!("{}:{}", psql.parent().unwrap().display(), std::env::var("PATH").unwrap());
     let url = database.url("app", "");
+    let (without_parameters, _) = url.split_once('?').unwrap();
     let mut shell = hermetic("/bin/sh", Path::new("/"));
-    shell.args(["-c", command]).env("DATABASE_URL", url.trim_end_matches('?')).env("PATH", path);
+    shell.args(["-c", command]).env("DATABASE_URL", without_parameters).env("PATH", path);
     shell.output().unwrap().into()
 }
 

@@ -16,7 +16,10 @@ use run_migration::{
     process::Processes,
 };
 
-use crate::support::git::{Forge, Repo};
+use crate::support::{
+    git::{Forge, Repo},
+    run::PATIENCE,
+};
 
 /// The request of a run without options in a repository whose schema is `schema.prisma`.
 fn plain(repo: &Repo) -> Request {
@@ -42,7 +45,7 @@ fn environment(extra: &[(&str, &str)]) -> Environment {
 /// Asks in `repo`; what a question may not touch is untouched afterwards.
 async fn ask(repo: &Repo<'_>, request: &Request) -> Result<Freshness, Error> {
     let before = repo.untouchable();
-    let answer = ask_with(repo.path(), request, &[], Duration::from_secs(60)).await;
+    let answer = ask_with(repo.path(), request, &[], PATIENCE).await;
     assert_eq!(repo.untouchable(), before);
     answer
 }

@@ -1,6 +1,7 @@
 //! Whole clones: what is missing, and what is said of it.
 
 use super::*;
+use crate::support::run::executable;
 
 #[tokio::test]
 async fn a_clone_that_has_everything_is_fresh() {
@@ -76,7 +77,7 @@ async fn a_project_in_a_subdirectory_names_files_from_the_root_of_the_repository
     std::os::unix::fs::symlink(&project, &link).unwrap();
     for directory in [project, link] {
         let request = Request { paths: vec![utf8(&directory.join("schema.prisma"))], ..Request::default() };
-        let answer = ask_with(&directory, &request, &[], Duration::from_secs(60)).await.unwrap();
+        let answer = ask_with(&directory, &request, &[], PATIENCE).await.unwrap();
         assert_eq!(subjects(&answer), ["Change it", "Change another project's"]);
         assert_eq!(answer.commits[0].schema_files, ["apps/api/schema.prisma"]);
         assert!(!answer.commits[1].touches_schema);
@@ -171,7 +172,7 @@ async fn a_hook_that_asks_is_answered_about_the_directory_it_names() {
         ("GIT_INDEX_FILE", "/nonexistent/index"),
         ("GIT_PREFIX", "x/"),
     ];
-    let answer = ask_with(clone.path(), &plain(&clone), &extra, Duration::from_secs(60)).await.unwrap();
+    let answer = ask_with(clone.path(), &plain(&clone), &extra, PATIENCE).await.unwrap();
     assert_eq!(answer.behind, 1);
 }
 
@@ -181,8 +182,8 @@ async fn no_hook_runs_and_no_maintenance_starts() {
     let clone = forge.clone("clone", &[]);
     let sign = clone.file("ran");
     for hook in ["reference-transaction", "post-merge", "pre-auto-gc", "post-checkout"] {
-        clone.write(&format!(".git/hooks/{hook}"), &format!("#!/bin/sh\ntouch {}\n", sign.display()));
-        make_executable(&clone.file(&format!(".git/hooks/{hook}")));
+        let script = format!("#!/bin/sh\ntouch {}\n", sign.display());
+        executable(&clone.file(&format!(".git/hooks/{hook}")), script.as_bytes());
     }
     clone.git(&["config", "gc.auto", "1"]);
     clone.git(&["config", "maintenance.auto", "true"]);
@@ -206,13 +207,8 @@ async fn fetches_at_once_from_two_work_trees_do_not_fail_each_other() {
     forge.advance("main", 30);
     let linked = forge.repo("linked");
     let (one, other) = (plain(&clone), plain(&linked));
-    let limit = Duration::from_secs(60);
+    let limit = PATIENCE;
     let (one, other) =
         tokio::join!(ask_with(clone.path(), &one, &[], limit), ask_with(linked.path(), &other, &[], limit));
     assert_eq!((one.unwrap().behind, other.unwrap().behind), (30, 30));
-}
-
-fn make_executable(path: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }

@@ -186,7 +186,7 @@ async fn a_lock_or_a_silent_server_costs_no_more_than_the_limit() {
     let waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'run-migration'";
     let asked = std::time::Instant::now();
     while !database.client.query(waiting, &[]).await.unwrap().is_empty() {
-        assert!(asked.elapsed() < std::time::Duration::from_secs(60), "a session of ours still waits");
+        assert!(asked.elapsed() < crate::support::run::PATIENCE, "a session of ours still waits");
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -16,11 +16,9 @@ use serde_json::Value;
 use super::fixture::{MIGRATIONS, Site, State, in_state};
 use crate::support::{
     live::{Bouncer, free_port, server},
-    run::{run, tool},
+    postgres::eventually,
+    run::{PATIENCE, run, tool},
 };
-
-/// Longer than anything takes on the slowest machine; nobody waits for it where all is well.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running probe server. It is killed with the value.
 struct Probe {
@@ -72,13 +70,17 @@ impl Probe {
         stream
     }
 
-    /// Sends `request` as it is and reads until the server closes.
+    /// Sends `request` as it is and reads until the server closes. A client that was kept from saying anything for
+    /// longer than the server waits comes again.
     fn send(&self, request: &[u8]) -> Answer {
-        let mut stream = self.connect();
-        // A server that has heard enough may close before all is said.
-        let _ = stream.write_all(request);
+        let began = Instant::now();
         let mut text = Vec::new();
-        let _ = stream.read_to_end(&mut text);
+        while text.is_empty() && began.elapsed() < PATIENCE {
+            let mut stream = self.connect();
+            // A server that has heard enough may close before all is said.
+            let _ = stream.write_all(request);
+            let _ = stream.read_to_end(&mut text);
+        }
         let text = String::from_utf8(text).unwrap();
         assert!(!text.contains("hunter2"), "{text}");
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
@@ -172,10 +174,15 @@ async fn no_other_program_is_needed() {
     let probe = Probe::start(&site, &database.url("app", ""), "0.2", &[]);
     probe.until(200, "ready");
     let threads = format!("/proc/{}/task", probe.child.id());
+    let mut seen = 0;
     for thread in std::fs::read_dir(threads).unwrap() {
-        let children = std::fs::read_to_string(thread.unwrap().path().join("children")).unwrap();
-        assert_eq!(children, "");
+        // A thread that has ended meanwhile has no children.
+        if let Ok(children) = std::fs::read_to_string(thread.unwrap().path().join("children")) {
+            assert_eq!(children, "");
+            seen += 1;
+        }
     }
+    assert!(seen > 0);
 }
 
 #[tokio::test]
@@ -210,9 +217,11 @@ async fn a_database_that_hangs_or_is_away_hangs_nobody_and_may_come_back() {
     let probe = Probe::start(&site, &database.url("app", "socket_timeout=1"), "0.1", &[]);
     probe.until(200, "ready");
     database.execute("BEGIN; LOCK TABLE _prisma_migrations IN ACCESS EXCLUSIVE MODE").await;
-    let answer = probe.until(503, "unknown");
-    assert!(answer.line().contains("did not answer within 1 s"), "{}", answer.line());
-    assert_eq!((probe.metric("database_up"), probe.metric("behind")), (Some(0.0), None));
+    probe.until(503, "did not answer within 1 s");
+    // An answer from before the lock may still have been on its way.
+    eventually("nothing is known of the database", || {
+        (probe.metric("database_up"), probe.metric("behind")) == (Some(0.0), None)
+    });
     assert_eq!(probe.get("/health").status, 200);
     database.execute("ROLLBACK").await;
     probe.until(200, "ready");

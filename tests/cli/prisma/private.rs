@@ -175,8 +175,10 @@ async fn a_cli_that_fails_or_hangs_is_named_with_what_it_said() {
     );
 
     fake_cli(&package, "6.0.0", "setInterval(() => {}, 1000)");
+    // All that comes before takes as long as it takes.
+    let toolchain = site.locate().await.unwrap();
     site.timeout = Duration::from_millis(300);
-    let error = site.diff("postgresql://x").await.unwrap_err();
+    let error = site.diff_with(&toolchain, "postgresql://x").await.unwrap_err();
     assert!(matches!(error, Error::Timeout { .. }), "{error}");
     assert!(error.to_string().starts_with("prisma migrate diff did not answer within"), "{error}");
     assert!(error.hint().unwrap().contains("--timeout"));

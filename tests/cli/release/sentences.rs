@@ -1,8 +1,6 @@
 //! Every sentence about `prisma migrate deploy` in a finding, tried with its real CLIs on a database that runs the
 //! previous release.
 
-use std::time::Duration;
-
 use camino::Utf8PathBuf;
 use run_migration::{
     config::ReplayAs,
@@ -78,7 +76,7 @@ impl Deployment {
             database: &self.database,
             replay_as: ReplayAs::Owner,
             now: jiff::Timestamp::UNIX_EPOCH,
-            limit: Duration::from_secs(30),
+            limit: crate::support::run::PATIENCE,
         };
         replay(&history, target, |_| {}).await.unwrap();
     }

@@ -8,7 +8,7 @@ use std::{
         atomic::{AtomicU32, Ordering},
         mpsc,
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -21,7 +21,10 @@ use run_migration::{
 };
 use tokio_postgres::{Client, NoTls};
 
-use super::{packages::program, run::hermetic};
+use super::{
+    packages::program,
+    run::{PATIENCE, hermetic},
+};
 
 /// Every role's password: each character of it that means something in a URL.
 pub const PASSWORD: &str = "hunter2/%@:?#&=+ ";
@@ -65,7 +68,7 @@ pub fn server() -> &'static Server {
 }
 
 async fn start() -> (Server, tokio::process::Child) {
-    let settings = GlobalArgs { timeout: 60, ..GlobalArgs::default() };
+    let settings = GlobalArgs { timeout: PATIENCE.as_secs(), ..GlobalArgs::default() };
     let context = Context::gather(settings, Environment::read(), Progress::new(Mode::Silent)).unwrap();
     let stage = context.progress.stage("postgres");
     let installation = postgres::acquire(&context, None, &stage).await.unwrap();
@@ -148,9 +151,18 @@ fn give(path: &Utf8Path, run_as: &RunAs) {
     }
 }
 
-/// A port that nobody has just now.
+/// A port that nobody has, and that nobody is going to have by chance: it lies below those that the system hands out,
+/// to clients too, and is given once.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    loop {
+        // Another run of these tests begins elsewhere.
+        let number = std::process::id().wrapping_mul(97).wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(10_000 + number % 20_000).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// Makes an authority and a certificate of it for `localhost` in `directory`; gives the authority's.
@@ -190,7 +202,8 @@ fn openssl(directory: &Utf8Path, first: &[&str], more: &[&str]) {
 
 impl Server {
     async fn until_ready(&self) -> Client {
-        for _ in 0..600 {
+        let started = Instant::now();
+        while started.elapsed() < PATIENCE {
             if let Ok(client) = self.try_connect("postgres", "postgres").await {
                 return client;
             }
@@ -221,7 +234,8 @@ impl Server {
     /// What was asked of `database` by connections that call themselves `application`.
     pub fn asked(&self, database: &str, application: &str) -> Vec<String> {
         let mark = format!("{database}|{application}|LOG:  statement: ");
-        let log = std::fs::read_to_string(&self.log).unwrap();
+        // Others are writing it: the end may be torn.
+        let log = String::from_utf8_lossy(&std::fs::read(&self.log).unwrap()).into_owned();
         log.lines().filter_map(|line| line.strip_prefix(&mark)).map(ToOwned::to_owned).collect()
     }
 
@@ -250,9 +264,14 @@ impl Database {
         self.url_at("localhost", self.server.port, role, parameters)
     }
 
-    /// The same at another place.
+    /// The same at another place. On a busy machine the server may take its time: where `parameters` do not say how
+    /// much, it has a lot.
     pub fn url_at(&self, host: &str, port: u16, role: &str, parameters: &str) -> String {
-        format!("postgresql://{role}:{ENCODED}@{host}:{port}/{}?{parameters}", self.name)
+        let limits = ["connect_timeout", "socket_timeout"].into_iter();
+        let left_out = limits.filter(|limit| !parameters.contains(limit)).map(|limit| format!("{limit}=120"));
+        let given = Some(parameters.to_owned()).filter(|given| !given.is_empty());
+        let all: Vec<_> = given.into_iter().chain(left_out).collect();
+        format!("postgresql://{role}:{ENCODED}@{host}:{port}/{}?{}", self.name, all.join("&"))
     }
 
     /// Another session of `role`.
@@ -332,7 +351,8 @@ impl Bouncer {
         std::fs::write(&file, format!("{databases}[pgbouncer]\n{settings}")).unwrap();
         let log = directory.join("log");
         let child = server.pgbouncer(&file, &log);
-        for _ in 0..200 {
+        let started = Instant::now();
+        while started.elapsed() < PATIENCE {
             if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
                 return Self { port, certificate: server.socket.join("own.crt"), child };
             }

@@ -58,6 +58,11 @@ fn find(name: &str) -> Option<PathBuf> {
 
 fn apt(args: &[&str]) -> bool {
     let mut apt = hermetic("apt-get", std::path::Path::new("/"));
-    apt.args(args).env("DEBIAN_FRONTEND", "noninteractive").stdout(Stdio::null()).stderr(Stdio::null());
+    // Others may be installing, too.
+    apt.args(["-o", "DPkg::Lock::Timeout=300"])
+        .args(args)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     apt.status().is_ok_and(|status| status.success())
 }

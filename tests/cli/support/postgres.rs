@@ -17,7 +17,7 @@ use run_migration::{
     report::progress::{Mode, Progress},
 };
 
-use super::run::tools;
+use super::run::{PATIENCE, tools};
 
 /// Where every account may make directories, in memory where there is any.
 fn common_directory() -> Utf8PathBuf {
@@ -62,7 +62,7 @@ impl Bench {
     /// With a directory that somebody else takes care of.
     pub fn at(place: Utf8PathBuf, settings: GlobalArgs) -> Self {
         let path = std::env::var("PATH").unwrap();
-        let timeout = if settings.timeout == 0 { 120 } else { settings.timeout };
+        let timeout = if settings.timeout == 0 { PATIENCE.as_secs() } else { settings.timeout };
         let cache = Utf8PathBuf::from_path_buf(tools().join("cache")).unwrap();
         let context = Context {
             command_line: vec!["run-migration".into()],
@@ -143,24 +143,26 @@ pub fn history(migrations: &[(&str, &str)]) -> History {
 pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let started = Instant::now();
     while !condition() {
-        assert!(started.elapsed() < Duration::from_secs(60), "waited in vain: {what}");
+        assert!(started.elapsed() < PATIENCE, "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(1));
     }
 }
 
+/// How long what was killed may take to go. Nothing that would stay for ever goes in that time.
+const CLEANING: Duration = Duration::from_secs(120);
+
 /// Waits until nothing is left in `directory`, and no process that works in it or names it.
 #[track_caller]
 pub fn eventually_clean(directory: &Path) {
-    let mut left = Vec::new();
     let started = Instant::now();
-    while started.elapsed() < Duration::from_secs(20) {
-        left = leftovers(directory);
+    loop {
+        let left = leftovers(directory);
         if left.is_empty() {
             return;
         }
+        assert!(started.elapsed() < CLEANING, "left behind: {left:#?}");
         std::thread::sleep(Duration::from_millis(20));
     }
-    panic!("left behind: {left:#?}");
 }
 
 /// Files in `directory`, and processes that name it in their arguments or environment or work in it.

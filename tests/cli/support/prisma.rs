@@ -1,11 +1,6 @@
 //! Real Prisma CLIs, small projects around a schema, and programs that play a part.
 
-use std::{
-    fs,
-    os::unix::fs::{PermissionsExt, symlink},
-    path::Path,
-    time::Duration,
-};
+use std::{fs, os::unix::fs::symlink, path::Path, time::Duration};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use run_migration::{
@@ -22,7 +17,7 @@ use run_migration::{
 };
 
 use super::{
-    run::{hermetic, tools},
+    run::{PATIENCE, executable, hermetic, tools},
     server::{database, server},
 };
 
@@ -65,7 +60,7 @@ pub async fn replayed() -> String {
         database: &name,
         replay_as: ReplayAs::Owner,
         now: "2026-01-01T00:00:00Z".parse().unwrap(),
-        limit: Duration::from_secs(60),
+        limit: PATIENCE,
     };
     replay(&load(MIGRATIONS.into()).unwrap().history, target, |_| ()).await.unwrap();
     name
@@ -96,8 +91,8 @@ pub fn write(path: &Utf8Path, text: &str) {
 
 /// Writes a program for `/bin/sh`.
 pub fn program(path: &Utf8Path, script: &str) {
-    write(path, &format!("#!/bin/sh\n{script}\n"));
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    executable(path.as_std_path(), format!("#!/bin/sh\n{script}\n").as_bytes());
 }
 
 /// A package that passes for Prisma `version` and runs `script`.
@@ -144,10 +139,10 @@ impl Site {
         pairs.extend(more(&repo));
         let environment =
             Environment::from_pairs(pairs.iter().map(|(key, value)| (key.as_str(), value.as_str())));
-        let settings = GlobalArgs { timeout: 60, repo: Some(repo), ..GlobalArgs::default() };
+        let settings = GlobalArgs { timeout: PATIENCE.as_secs(), repo: Some(repo), ..GlobalArgs::default() };
         let context = Context::gather(settings, environment, Progress::new(Mode::Silent)).unwrap();
         let cache = Utf8PathBuf::from_path_buf(tools()).unwrap().join("cache");
-        Self { directory, context, named: None, cache, timeout: Duration::from_secs(60), server_url: None }
+        Self { directory, context, named: None, cache, timeout: PATIENCE, server_url: None }
     }
 
     /// The same with `--untrusted`.

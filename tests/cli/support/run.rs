@@ -1,10 +1,15 @@
 //! The tool as a process, in an environment without surprises.
 
 use std::{
+    io::Write,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     sync::LazyLock,
+    time::Duration,
 };
+
+/// Longer than any step takes on the busiest machine, an installation included: where all is well nobody waits for it.
+pub const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Variables that would change what the tool does; the rest, such as PATH, proxies and certificates, stays.
 const SURPRISES: [&str; 12] = [
@@ -53,9 +58,35 @@ pub fn hermetic(program: impl AsRef<std::ffi::OsStr>, directory: &Path) -> Comma
         .env("GIT_COMMITTER_NAME", "Tester")
         .env("GIT_COMMITTER_EMAIL", "tester@example.com")
         .env("RUN_MIGRATION_CACHE_DIR", tools().join("cache"))
+        .env("RUN_MIGRATION_TIMEOUT", PATIENCE.as_secs().to_string())
         // What a test sees must not depend on what another one did before.
         .env("RUN_MIGRATION_NO_CACHE", "1");
     command
+}
+
+/// Makes `path` a program that everybody may run. A process of its own writes it: what this one had open for writing
+/// could not be run as long as a child that another test starts at that moment holds it, too.
+pub fn executable(path: &Path, contents: &[u8]) {
+    let mut writer = hermetic("/bin/sh", Path::new("/"))
+        .args(["-c", "cat >\"$0\" && chmod 755 \"$0\""])
+        .arg(path)
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    writer.stdin.take().unwrap().write_all(contents).unwrap();
+    assert!(writer.wait().unwrap().success(), "{} was not written", path.display());
+}
+
+/// What comes of `attempt` within a limit. The first one is over soon; where a busy machine did not even get to what
+/// is to be seen within it, which `is_seen` tells, there is a longer one.
+pub async fn within_a_limit<T>(attempt: impl AsyncFn(Duration) -> T, is_seen: impl Fn(&T) -> bool) -> T {
+    for limit in [1, 10, 60].map(Duration::from_secs) {
+        let outcome = attempt(limit).await;
+        if is_seen(&outcome) {
+            return outcome;
+        }
+    }
+    attempt(PATIENCE).await
 }
 
 /// The documented shape of `--format json`.

@@ -20,7 +20,7 @@ use run_migration::{
 };
 use tokio_postgres::Client;
 
-use super::run::tools;
+use super::run::{PATIENCE, tools};
 
 /// The majors of PostgreSQL that the tool works with.
 const MAJORS: [u32; 5] = [14, 15, 16, 17, 18];
@@ -79,8 +79,8 @@ fn started(
 async fn start(major: Option<u32>) -> Result<Server, String> {
     let bin = std::env::var("TEST_POSTGRES_BIN").ok().map(Into::into);
     let cache = Utf8PathBuf::from_path_buf(tools().join("cache")).unwrap();
-    let settings =
-        GlobalArgs { timeout: 60, postgres_bin: bin, cache_dir: Some(cache), ..GlobalArgs::default() };
+    let timeout = PATIENCE.as_secs();
+    let settings = GlobalArgs { timeout, postgres_bin: bin, cache_dir: Some(cache), ..GlobalArgs::default() };
     let progress = Progress::new(Mode::Silent);
     let context = Context::gather(settings, Environment::read(), progress).unwrap();
     let stage = context.progress.stage("postgres");

@@ -12,9 +12,12 @@ use run_migration::{
     postgres::Role,
 };
 
-use crate::support::{
-    corpus::release,
-    server::{connect, server, unique},
+use crate::{
+    effect::base,
+    support::{
+        corpus::release,
+        server::{connect, server, unique},
+    },
 };
 
 fn migration(name: &str, sql: &str) -> Migration {
@@ -32,7 +35,7 @@ fn target(database: &str) -> Target<'_> {
         database,
         replay_as: ReplayAs::Owner,
         now: "2026-01-01T00:00:00Z".parse().unwrap(),
-        limit: std::time::Duration::from_secs(60),
+        limit: crate::support::run::PATIENCE,
     }
 }
 
@@ -45,10 +48,7 @@ struct Applied {
 
 impl Applied {
     async fn new(sql: &str, up: &str) -> Self {
-        let before = unique("before");
-        server().create_database(&before, Role::Owner).await.unwrap();
-        let first = History { directory: "/history".into(), migrations: vec![migration("1_first", sql)] };
-        replay(&first, target(&before), |_| {}).await.unwrap();
+        let (before, _) = base(sql).await;
         let database = unique("after");
         server().clone_database(&before, &database).await.unwrap();
         let migration = migration("2_up", up);
@@ -130,6 +130,7 @@ async fn there_is_a_way_back_from_every_kind_of_change_and_on_again() {
         assert_eq!(back::statements_of(&file), back.sql);
         assert!(!back.sql.contains("public"), "{}", back.sql);
         again_and_back(&applied.database, [&back.sql, up, &back.sql], &applied.effect.before).await;
+        server().drop_database(&applied.database).await.unwrap();
     }
 }
 

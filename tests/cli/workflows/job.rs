@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{Printed, steps};
 use crate::support::{
     git::{Forge, Repo},
-    run::{Ended, hermetic},
+    run::{Ended, executable, hermetic},
 };
 
 /// A runner with a workspace of its own.
@@ -80,10 +80,7 @@ impl<'a> Runner<'a> {
     }
 
     fn script(&self, name: &str, text: &str) {
-        use std::os::unix::fs::PermissionsExt;
-        let path = self.root.join(name);
-        std::fs::write(&path, format!("#!/bin/bash\n{text}\n")).unwrap();
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        executable(&self.root.join(name), format!("#!/bin/bash\n{text}\n").as_bytes());
     }
 
     /// What GitHub's API answers.
