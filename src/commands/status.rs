@@ -29,14 +29,19 @@ pub(super) async fn run(context: &Context, args: &StatusArgs) -> Result<Report, 
     let target = subject::target(context, &args.database, &mut report)?;
     let history = subject::expected(context, args.database.migrations.as_deref()).await?;
     let stage = context.progress.stage("database");
-    let database = Database::connect(&target, context.settings.step_timeout()).await?;
-    let limit = subject::answer_limit(context, &target);
-    let ledger = Observer::new(target.schema.clone(), None, limit).look(&database).await?.ledger;
-    database.close().await;
+    let ledger = match Database::find(&target, context.settings.step_timeout()).await? {
+        Some(database) => {
+            let limit = subject::answer_limit(context, &target);
+            let seen = Observer::new(target.schema.clone(), None, limit).look(&database).await?;
+            database.close().await;
+            seen.ledger
+        }
+        None => Ledger::of_nothing(&target),
+    };
     report.timings.push(stage.done(&target.place));
     let state = state::compare(&ledger, &history);
     let line = headline(&state, &ledger);
-    if !is_up_to_date(&state) {
+    if matches!(ledger, Ledger::NoDatabase { .. }) || !is_up_to_date(&state) {
         report.outcome = Outcome::RefusedOutOfSync;
         report.hint = hint(state.standing).map(ToOwned::to_owned);
     }
@@ -69,7 +74,7 @@ pub(super) fn headline(state: &State, ledger: &Ledger) -> String {
     let tables = match ledger {
         Ledger::Absent { tables: Some(1) } => "1 table",
         Ledger::Absent { tables } => &format!("{} tables", tables.unwrap_or_default()),
-        Ledger::Present(_) => "",
+        Ledger::Present(_) | Ledger::NoDatabase { .. } => "",
     };
     let (pending, extra) = (count(state.pending.len()), count(state.not_in_directory.len()));
     match state.standing {
@@ -84,10 +89,16 @@ pub(super) fn headline(state: &State, ledger: &Ledger) -> String {
         Standing::Failed => format!("failed: {} failed and must be resolved", count(state.failed.len())),
         Standing::Edited => format!("edited: {} changed since it was applied", count(state.edited.len())),
         Standing::NotManaged => format!("not managed: there is no _prisma_migrations, but {tables}"),
-        Standing::Empty if matches!(ledger, Ledger::Absent { tables: None }) => {
-            "not managed: there is no such schema".into()
-        }
-        Standing::Empty => "not managed: there is no _prisma_migrations, and no table".into(),
+        Standing::Empty => match ledger {
+            Ledger::NoDatabase { name, server } => {
+                format!(
+                    "not there: there is no database {} at {server}: deploy makes it",
+                    name.escape_debug()
+                )
+            }
+            Ledger::Absent { tables: None } => "not managed: there is no such schema".into(),
+            _ => "not managed: there is no _prisma_migrations, and no table".into(),
+        },
     }
 }
 

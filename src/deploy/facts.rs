@@ -106,6 +106,8 @@ pub struct Rights {
     pub schemas: BTreeMap<String, (bool, bool)>,
     /// Whether it may make schemas and trusted extensions.
     pub creates_in_database: bool,
+    /// Whether it may make the database, which is asked only where it is missing.
+    pub makes_databases: bool,
 }
 
 /// The answer to [`RIGHTS`].

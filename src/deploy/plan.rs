@@ -71,7 +71,7 @@ pub enum Lock {
 pub fn plan(ledger: Ledger, history: &History, lock: Lock) -> Plan<'_> {
     let (mut broken_off, mut left) = (Vec::new(), Vec::new());
     let ledger = match ledger {
-        Ledger::Absent { tables } => Ledger::Absent { tables },
+        absent @ (Ledger::Absent { .. } | Ledger::NoDatabase { .. }) => absent,
         Ledger::Present(entries) => {
             for entry in entries {
                 let is_running = entry.is_running && lock == Lock::NotOurs;

@@ -3,6 +3,8 @@
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 use tokio_postgres::SimpleQueryRow;
 
+use super::url::Target;
+
 /// The table that Prisma keeps its records in.
 pub const TABLE: &str = "_prisma_migrations";
 
@@ -21,8 +23,23 @@ pub enum Ledger {
         /// such schema.
         tables: Option<u64>,
     },
+    /// There is not even the database.
+    NoDatabase {
+        /// Its name.
+        name: String,
+        /// The server that does not have it.
+        server: String,
+    },
     /// Its rows, in the order in which they were begun.
     Present(Vec<Entry>),
+}
+
+impl Ledger {
+    /// That of a database which its server does not have.
+    #[must_use]
+    pub fn of_nothing(target: &Target) -> Self {
+        Self::NoDatabase { name: target.name().to_owned(), server: target.server().to_owned() }
+    }
 }
 
 /// One row: one attempt to apply one migration.

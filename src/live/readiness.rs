@@ -86,7 +86,9 @@ fn faults(state: &State, ledger: &Ledger) -> Vec<String> {
     if state.standing == Standing::NotManaged {
         return faults;
     }
-    if state.standing == Standing::Empty && !state.pending.is_empty() {
+    if let Ledger::NoDatabase { name, server } = ledger {
+        faults.push(format!("there is no database {} at {server}: deploy makes it", shown(name)));
+    } else if state.standing == Standing::Empty && !state.pending.is_empty() {
         let has_schema = matches!(ledger, Ledger::Absent { tables: Some(_) });
         faults.push(if has_schema { "the database is empty" } else { "there is no such schema" }.into());
     }

@@ -96,6 +96,7 @@ pub fn compare(ledger: &Ledger, history: &History) -> State {
     let (entries, absent) = match ledger {
         Ledger::Present(entries) => (entries.as_slice(), None),
         Ledger::Absent { tables } => (&[][..], Some(tables.unwrap_or_default())),
+        Ledger::NoDatabase { .. } => (&[][..], Some(0)),
     };
     let fates = fates(entries);
     let expected: BTreeSet<&str> =

@@ -53,6 +53,29 @@ impl Target {
         target
     }
 
+    /// The database's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.config.get_dbname().unwrap_or(DATABASE)
+    }
+
+    /// Where the server is: `host:port`, or the socket's directory in place of the host.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        self.place
+            .strip_suffix(self.name())
+            .and_then(|server| server.strip_suffix('/'))
+            .unwrap_or(&self.place)
+    }
+
+    /// Another database of the same server.
+    pub(crate) fn beside(&self, name: &str) -> Self {
+        let mut target = self.clone();
+        target.config.dbname(name);
+        target.place = format!("{}/{name}", self.server());
+        target
+    }
+
     /// Another database of the same server, with these options beside the URL's own.
     pub(crate) fn database(mut self, name: &str, options: &str) -> Self {
         let own = self.config.get_options().unwrap_or_default();
