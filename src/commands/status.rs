@@ -43,7 +43,7 @@ pub(super) async fn run(context: &Context, args: &StatusArgs) -> Result<Report, 
     let line = headline(&state, &ledger);
     if matches!(ledger, Ledger::NoDatabase { .. }) || !is_up_to_date(&state) {
         report.outcome = Outcome::RefusedOutOfSync;
-        report.hint = hint(state.standing).map(ToOwned::to_owned);
+        report.hint = hint(&state).map(ToOwned::to_owned);
     }
     let place = format!("{}, schema {}", target.place, target.schema);
     let shown = if context.settings.verbose { usize::MAX } else { SHOWN };
@@ -79,6 +79,10 @@ pub(super) fn headline(state: &State, ledger: &Ledger) -> String {
     let (pending, extra) = (count(state.pending.len()), count(state.not_in_directory.len()));
     match state.standing {
         Standing::UpToDate => format!("up to date: {} applied", count(state.applied.len())),
+        Standing::Behind if !state.broken_off.is_empty() => format!(
+            "behind: {pending} pending; {} broken off: nothing of it is there, deploy goes on with it",
+            count(state.broken_off.len())
+        ),
         Standing::Behind => format!("behind: {pending} pending"),
         Standing::Ahead => format!("ahead: the directory does not hold {extra} that the database has"),
         Standing::Diverged => {
@@ -106,9 +110,13 @@ pub(super) fn count(number: usize) -> String {
     if number == 1 { "1 migration".into() } else { format!("{number} migrations") }
 }
 
-pub(super) const fn hint(standing: Standing) -> Option<&'static str> {
-    match standing {
+const fn hint(state: &State) -> Option<&'static str> {
+    match state.standing {
         Standing::UpToDate => None,
+        Standing::Behind | Standing::Diverged if !state.broken_off.is_empty() => Some(
+            "Next: `run-migration deploy`, which records the attempt that broke off as rolled back and applies it again. \
+             Until then prisma migrate deploy refuses (P3009).",
+        ),
         Standing::Behind | Standing::Empty => Some(
             "Next: look at what the pending migrations do, then apply them as this database is usually migrated \
              (prisma migrate deploy).",
@@ -145,6 +153,7 @@ pub(super) fn details(place: &str, state: &State, shown: usize) -> String {
     out.fact("last expected", &state.last_expected.clone().unwrap_or_else(none));
     out.fact("applied", &state.applied.len().to_string());
     out.list("pending", state.pending.iter().map(pending));
+    out.list("broken off, nothing of it is there", state.broken_off.iter().cloned());
     out.list("being applied just now", state.running.iter().cloned());
     out.list("failed", state.failed.iter().map(failed));
     out.list("rolled back", state.rolled_back.iter().cloned());

@@ -4,6 +4,7 @@ use postgres_protocol::escape::{escape_identifier, escape_literal};
 use tokio_postgres::SimpleQueryRow;
 
 use super::url::Target;
+use crate::deploy::ledger::Attempt;
 
 /// The table that Prisma keeps its records in.
 pub const TABLE: &str = "_prisma_migrations";
@@ -61,6 +62,16 @@ pub struct Entry {
     pub logs: Option<String>,
     /// Whether it is being applied just now: begun, neither done nor failed, and somebody holds Prisma's lock.
     pub is_running: bool,
+}
+
+impl Entry {
+    /// Whether the attempt broke off and left nothing behind: the row has no end and no error, nobody is at work on it,
+    /// and its id says that its end and the migration are one transaction.
+    #[must_use]
+    pub fn is_broken_off(&self) -> bool {
+        let is_open = self.finished_at.is_none() && self.rolled_back_at.is_none() && self.logs.is_none();
+        is_open && !self.is_running && Attempt::of_id(&self.id) == Attempt::Atomic
+    }
 }
 
 /// Asks whether there is a ledger in `schema`, how many tables, and whether there is a schema.

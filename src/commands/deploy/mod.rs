@@ -72,7 +72,7 @@ impl Deploy<'_> {
         let ledger = plan::read_ledger(&sessions.bookkeeper, &self.target.schema).await?;
         let plan = plan::plan(ledger, self.history, lock);
         self.refuse_what_is_undecided(&plan)?;
-        if plan.pending.is_empty() {
+        if plan.pending.is_empty() && plan.broken_off.is_empty() {
             let line = format!("up to date: {}", status::count(plan.state.applied.len()));
             self.conclude(&plan, &format!("{line} applied"));
             return Ok(Outcome::NoChanges);
