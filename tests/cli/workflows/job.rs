@@ -79,7 +79,8 @@ impl<'a> Runner<'a> {
         runner
     }
 
-    fn script(&self, name: &str, text: &str) {
+    /// A program of the runner's.
+    pub(super) fn script(&self, name: &str, text: &str) {
         use std::os::unix::fs::PermissionsExt;
         let path = self.root.join(name);
         std::fs::write(&path, format!("#!/bin/bash\n{text}\n")).unwrap();
