@@ -54,6 +54,8 @@ pub enum Action {
     DropAttribute(Name),
     /// Rows go or change.
     Rows(RowChange),
+    /// Rows of a relation are read.
+    Read(Name),
     /// `TRUNCATE` of one table.
     Truncate(Truncate),
     /// A sequence starts again.
