@@ -32,7 +32,7 @@ use crate::{
 /// Where the database or the history cannot be read. What happens later is in the report.
 pub(super) async fn run(context: &Context, args: &DeployArgs) -> Result<Report, Error> {
     let mut report = Report::new("deploy", Outcome::NoChanges);
-    let consents = consent::for_a_database(&context.environment, &args.consent)?;
+    let consents = consent::given(&context.environment, &args.consent, None)?;
     let target = subject::direct_target(context, args.database.database_url.as_ref(), &mut report)?;
     let history = subject::expected(context, args.database.migrations.as_deref()).await?;
     let mut deploy =

@@ -32,7 +32,7 @@ use proofs::Proved;
 /// Where the database or the history cannot be read.
 pub(super) async fn run(context: &Context, args: &PreflightArgs) -> Result<Report, Error> {
     let mut report = Report::new("preflight", Outcome::Passed);
-    let consents = consent::for_a_database(&context.environment, &args.consent)?;
+    let consents = consent::given(&context.environment, &args.consent, None)?;
     let target = subject::direct_target(context, args.database.database_url.as_ref(), &mut report)?;
     let history = subject::expected(context, args.database.migrations.as_deref()).await?;
     look(
