@@ -5,8 +5,7 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use clap::Args;
 
-use super::live::Secret;
-use crate::guard::consent::Allowance;
+use super::{consent::ConsentArgs, live::Secret};
 
 /// Which database, past any pooler, and what it should have.
 #[derive(Debug, Clone, Default, Args)]
@@ -18,20 +17,6 @@ pub struct DirectArgs {
     /// [default: the repository's]
     #[arg(long, value_name = "SOURCE", env = "RUN_MIGRATION_MIGRATIONS")]
     pub migrations: Option<String>,
-}
-
-/// What a human consents to.
-#[derive(Debug, Clone, Default, Args)]
-pub struct ConsentArgs {
-    /// Let migrations through that destroy data or objects. A human's decision
-    #[arg(long)]
-    pub allow_destructive: bool,
-    /// Let just this finding through, such as drop_column:User.email; may be given again. A human's decision
-    #[arg(long, value_name = "RULE:OBJECT")]
-    pub allow: Vec<Allowance>,
-    /// Why it is let through
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Option<String>,
 }
 
 /// Options of `preflight`.

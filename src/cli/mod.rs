@@ -4,6 +4,7 @@ pub mod baseline;
 pub mod cache;
 pub mod check;
 pub mod ci;
+pub mod consent;
 pub mod deploy;
 pub mod live;
 pub mod parse;
@@ -12,10 +13,7 @@ pub mod release;
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{
-    guard::{consent::Allowance, renames::Rename},
-    history::name::MigrationName,
-};
+use crate::{guard::renames::Rename, history::name::MigrationName};
 
 /// Generates and checks Prisma migrations for PostgreSQL.
 ///
@@ -132,15 +130,9 @@ pub struct GenerateArgs {
     /// Do not ask whether the branch is up to date. A human's decision
     #[arg(long, conflicts_with_all = ["base_branch", "base_ref", "remote"])]
     pub skip_freshness_check: bool,
-    /// Let statements through that destroy data or objects. A human's decision
-    #[arg(long)]
-    pub allow_destructive: bool,
-    /// Let just this finding through, such as drop_column:User.email; may be given again. A human's decision
-    #[arg(long, value_name = "RULE:OBJECT")]
-    pub allow: Vec<Allowance>,
-    /// Why it is let through: written into the file with what is allowed
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Option<String>,
+    /// What is allowed.
+    #[command(flatten)]
+    pub consent: consent::ConsentArgs,
     /// A column or table that got another name, such as User.name=fullName or User=Person; may be given again
     #[arg(long, value_name = "OLD=NEW")]
     pub rename: Vec<Rename>,

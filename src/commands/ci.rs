@@ -7,7 +7,7 @@ use crate::{
     error::Error,
     outcome::Outcome,
     report::Report,
-    workflows::{self, Placed, Source, Workflow},
+    workflows::{self, Packages, Placed, Source, Workflow},
 };
 
 /// Prints or writes the workflows.
@@ -47,11 +47,14 @@ fn notes(projects: &[Project], source: &Source) -> Vec<String> {
                 .into(),
         );
     }
-    for config in projects.iter().filter_map(|project| project.prisma_config.as_ref()) {
-        let path = projects[0].relative(&config.path);
+    let (packages, without_lockfile) = Packages::of(projects);
+    notes.extend(packages.iter().filter_map(Packages::note));
+    for path in without_lockfile {
+        let path = projects[0].relative(path);
         notes.push(format!(
-            "{path} is read with the project's own Prisma: add a step that installs it (such as npm ci) to the check, \
-             before \"Check the migrations\"."
+            "{path} is read with the project's own Prisma, and no lockfile says which one that is: commit one (such as npm's \
+             package-lock.json) and print the workflows anew, or add a step that installs it to the check, before \"Check \
+             the migrations\"."
         ));
     }
     if projects.iter().all(|project| project.copies.is_empty()) {

@@ -1,7 +1,7 @@
 //! What was consented to on the command line, and whether a human did.
 
 use crate::{
-    cli::{GenerateArgs, deploy::ConsentArgs},
+    cli::consent::ConsentArgs,
     context::Environment,
     error::Error,
     finding::Finding,
@@ -11,45 +11,27 @@ use crate::{
     },
 };
 
-/// The consent that the main job's flags give. Where an AI agent passes them on, the human's own words are the reason.
+/// The consent that the flags give. Where an AI agent passes them on, the human's own words are the reason. `other` is
+/// another flag that is a human's decision, where it was typed.
 ///
 /// # Errors
 /// Where an agent passes a flag that is a human's decision and has no words of theirs.
-pub(super) fn given(environment: &Environment, args: &GenerateArgs) -> Result<Consents, Error> {
-    let everything = args.allow_destructive;
-    let consents = Consents { everything, allow: args.allow.clone(), reason: args.reason.clone() };
-    let skips = args.skip_freshness_check.then_some("--skip-freshness-check");
-    by_a_human(environment, consents, skips)
-}
-
-/// The same of the commands that change a database.
-///
-/// # Errors
-/// As of [`given`].
-pub(super) fn for_a_database(environment: &Environment, args: &ConsentArgs) -> Result<Consents, Error> {
-    let everything = args.allow_destructive;
-    let consents = Consents { everything, allow: args.allow.clone(), reason: args.reason.clone() };
-    by_a_human(environment, consents, None)
-}
-
-fn by_a_human(
+pub(super) fn given(
     environment: &Environment,
-    consents: Consents,
+    args: &ConsentArgs,
     other: Option<&'static str>,
 ) -> Result<Consents, Error> {
-    let flags = [
-        consents.everything.then_some("--allow-destructive"),
-        (!consents.allow.is_empty()).then_some("--allow"),
-        other,
-    ];
+    let ConsentArgs { allow_destructive: everything, allow, reason } = args.clone();
+    let flags =
+        [everything.then_some("--allow-destructive"), (!allow.is_empty()).then_some("--allow"), other];
     let flags: Vec<_> = flags.into_iter().flatten().collect();
     let words = agents::human_words(environment, &flags).map_err(|error| Error::Usage(error.to_string()))?;
     let quoted = words.map(|words| format!("the human's words: {words}"));
-    let reason = match (consents.reason, quoted) {
+    let reason = match (reason, quoted) {
         (Some(reason), Some(words)) => Some(format!("{reason} ({words})")),
         (reason, words) => reason.or(words),
     };
-    Ok(Consents { reason, ..consents })
+    Ok(Consents { everything, allow, reason })
 }
 
 /// Marks what `consents` lets through. An `--allow` that is for nothing here stays without effect, for it may stand in

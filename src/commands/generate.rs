@@ -39,6 +39,7 @@ use super::{
 /// Where the work could not be begun. What happens later, refusal or failure, is in the report.
 pub(super) async fn run(context: &Context, args: &GenerateArgs) -> Result<Report, Error> {
     let project = Project::find(context).await?;
+    let skipping = args.skip_freshness_check.then_some("--skip-freshness-check");
     let generate = Generate {
         job: Job::new(context, &project, "generate"),
         args,
@@ -48,7 +49,7 @@ pub(super) async fn run(context: &Context, args: &GenerateArgs) -> Result<Report
         } else {
             Some(freshness_request(context, &args.base, &project)?)
         },
-        consents: given(&context.environment, args)?,
+        consents: given(&context.environment, &args.consent, skipping)?,
     };
     let end = match args.down.as_deref() {
         Some(existing) if !existing.is_empty() => way::write_down(&generate.job, existing, args).await,
@@ -101,7 +102,7 @@ impl Generate<'_> {
     /// The schema is what the history makes, without what is to be replaced.
     fn nothing_to_add(&self, gone: &[String]) -> Result<Outcome, Stop> {
         self.job.note("No schema changes");
-        if !self.args.allow.is_empty() {
+        if !self.args.consent.allow.is_empty() {
             self.job.note("--allow allowed nothing: there is no change");
         }
         if self.args.down.is_some() {

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 
 use camino::Utf8Path;
 
+use super::wanted::{self, database_schema};
 use crate::{
-    cache::{Fingerprint, answers::Answers},
     cli::{check::BaseArgs, live::Secret},
     config::Project,
     context::Context,
@@ -14,7 +14,6 @@ use crate::{
     finding::Finding,
     freshness,
     git::{CommitId, Git, NameError},
-    guard::{self, needs::Need},
     history::{self, History, compare::Shipped, order::differing_pair, replay},
     outcome::Outcome,
     postgres::{self, Role, Server, Wanted},
@@ -137,37 +136,16 @@ impl<'a> Job<'a> {
         Ok(server)
     }
 
-    /// What the project, its history and what is `external` to it want of a server.
+    /// What the history and what is `external` to it want of a server.
     pub(super) fn wanted(&self, history: &History, external: &External) -> Result<Wanted, Error> {
-        let scripts: Vec<_> = external.before().chain(history.scripts()).collect();
-        let (mut extensions, roles) = history::needs::gathered(&scripts, self.needs(&scripts)?);
-        let of_schema = prisma::extensions(&self.project.schema);
-        for wish in of_schema {
-            if !extensions.iter().any(|known| known.name == wish.name) {
-                extensions.push(wish);
-            }
-        }
         let schema = database_schema(self.context, self.project).map(|(schema, place)| {
             if let Some(place) = place {
                 self.note(&format!("The history is replayed in the schema {schema}, which {place} names"));
             }
             schema
         });
-        Ok(Wanted { major: self.project.postgres_major, extensions, roles, schema })
-    }
-
-    /// What each of `scripts` needs: the same as in an earlier run with these scripts.
-    fn needs(&self, scripts: &[(&Utf8Path, &str)]) -> Result<Vec<Vec<Need>>, Error> {
-        let texts = || scripts.iter().map(|(_, sql)| *sql);
-        let question = Fingerprint::new("needs");
-        let about = Fingerprint::new("scripts").with_all(texts()).key();
-        let answers = Answers::about_scripts(self.context, about);
-        if let Some(known) = answers.recall(&question) {
-            return Ok(known);
-        }
-        let needs = guard::needs::of_all(texts())?;
-        answers.remember(&question, &needs);
-        Ok(needs)
+        let scripts = external.before().chain(history.scripts());
+        wanted::for_scripts(self.context, (self.project, schema), scripts)
     }
 
     /// The majors of Prisma do not all apply migrations in the same order.
@@ -251,16 +229,6 @@ pub(super) async fn in_order<T>(
             result
         }
     }
-}
-
-/// The schema of the database that Prisma works in, where it is not `public`, and what names it besides the configuration.
-pub(super) fn database_schema(context: &Context, project: &Project) -> Option<(String, Option<String>)> {
-    if let Some(schema) = &project.database_schema {
-        return Some((schema.clone(), None));
-    }
-    let config = project.prisma_config.as_ref();
-    let (schema, place) = prisma::database_schema(&project.schema, config, &context.environment)?;
-    Some((schema, Some(place)))
 }
 
 /// Finds the Prisma CLI and its engine.

@@ -25,6 +25,7 @@ mod snapshot;
 mod status;
 mod subject;
 mod sync;
+mod wanted;
 mod way;
 mod workbench;
 

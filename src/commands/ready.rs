@@ -80,7 +80,9 @@ struct Question<'a> {
 }
 
 async fn ask(context: &Context, mut question: Question<'_>) -> Result<Verdict, Error> {
-    let database = Database::connect(question.target, context.settings.step_timeout()).await?;
+    let Some(database) = Database::find(question.target, context.settings.step_timeout()).await? else {
+        return Ok(judge(&question.observer.of_nothing(question.target), question.expectation));
+    };
     let observation = question.observer.look(&database).await?;
     database.close().await;
     Ok(judge(&observation, question.expectation))

@@ -2,24 +2,27 @@
 
 use std::cell::Cell;
 
-use super::job::Stop;
+use super::{job::Stop, wanted};
 use crate::{
     catalog::{self, Catalog},
-    config::{ConfigError, Project, ReplayAs},
+    config::{Project, ReplayAs},
     context::Context,
     error::Error,
     external::External,
     guard::proof::ProofError,
     history::{
-        self, History,
+        History,
         replay::{self, Target},
     },
-    postgres::{self, Role, Server, Wanted},
+    postgres::{self, Role, Server},
     report::Report,
 };
 
 /// The schema that every database has.
 const PUBLIC: &str = "public";
+
+/// The database with what is there before the history.
+const GROUND: &str = "ground";
 
 /// How many of the newest migrations are looked at one by one before older ones are.
 const NEWEST: usize = 8;
@@ -44,15 +47,12 @@ impl<'a> Reference<'a> {
         (history, schema): (&History, &str),
         report: &mut Report,
     ) -> Result<Self, Error> {
-        let project = of_project(context).await?;
-        let (postgres_major, replay_as) = project
-            .as_ref()
-            .map_or_else(Default::default, |project| (project.postgres_major, project.replay_as));
-        let external = project.as_ref().map(Project::external).transpose()?.unwrap_or_default();
+        let project = Project::around(context).await?;
+        let (external, replay_as) = (project.external()?, project.replay_as);
         let stage = context.progress.stage("postgres");
-        let (extensions, roles) = history::needs::of_scripts(external.before().chain(history.scripts()))?;
         let schema = (schema != PUBLIC).then(|| schema.to_owned());
-        let wanted = Wanted { major: postgres_major, extensions, roles, schema };
+        let scripts = external.before().chain(history.scripts());
+        let wanted = wanted::for_scripts(context, (&project, schema), scripts)?;
         let (server, tool) = postgres::serve(context, &wanted, &stage).await?;
         server.create_roles(&wanted.roles).await?;
         report.timings.push(stage.done(&format!("{} {}, {}", tool.role, tool.version, tool.why)));
@@ -61,17 +61,24 @@ impl<'a> Reference<'a> {
         let databases = Cell::default();
         let mut reference =
             Self { context, server, external, replay_as, databases, ground: Catalog::default(), major };
-        let empty = reference.after(&history.first(0)).await?;
-        reference.ground = empty.read().await?;
+        reference.ground = reference.prepared().await?;
         Ok(reference)
+    }
+
+    /// Makes the database that all others are copies of: what runs before the history may make roles, which all of the
+    /// server's databases have, and so it can run only once.
+    async fn prepared(&self) -> Result<Catalog, Error> {
+        self.server.create_database(GROUND, Role::from(self.replay_as)).await?;
+        let ground = Database { reference: self, name: GROUND.to_owned() };
+        self.external.prepare(ground.target()).await?;
+        ground.read().await
     }
 
     /// A database of its own with `history` in it.
     pub(super) async fn after(&self, history: &History) -> Result<Database<'_>, Error> {
         self.databases.set(self.databases.get() + 1);
         let database = Database { reference: self, name: format!("replayed_{}", self.databases.get()) };
-        self.server.create_database(&database.name, Role::from(self.replay_as)).await?;
-        self.external.prepare(database.target()).await?;
+        self.server.clone_database(GROUND, &database.name).await?;
         replay::replay(history, database.target(), |_| {}).await?;
         Ok(database)
     }
@@ -150,14 +157,5 @@ impl Database<'_> {
     pub(super) async fn read(&self) -> Result<Catalog, Error> {
         let client = self.reference.server.connect(&self.name, Role::from(self.reference.replay_as)).await?;
         Ok(catalog::read(&client).await.map_err(ProofError::Catalog)?)
-    }
-}
-
-/// The repository's project, where there is one around.
-async fn of_project(context: &Context) -> Result<Option<Project>, Error> {
-    match Project::find(context).await {
-        Ok(project) => Ok(Some(project)),
-        Err(ConfigError::NoLayout { .. }) => Ok(None),
-        Err(error) => Err(error.into()),
     }
 }

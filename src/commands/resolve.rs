@@ -203,7 +203,7 @@ impl<'a> Resolve<'a> {
 fn entries<'l>(ledger: &'l Ledger, name: &'l str) -> impl Iterator<Item = &'l Entry> {
     let all = match ledger {
         Ledger::Present(entries) => entries.as_slice(),
-        Ledger::Absent { .. } => &[],
+        Ledger::Absent { .. } | Ledger::NoDatabase { .. } => &[],
     };
     all.iter().filter(move |entry| entry.name == name)
 }

@@ -3,23 +3,22 @@
 use camino::Utf8Path;
 
 use super::{
-    job::database_schema,
     replayed::{self, HISTORY, Plan},
     subject,
+    wanted::{self, database_schema},
 };
 use crate::{
     cli::{Format, live::SnapshotArgs},
-    config::{ConfigError, Project, ReplayAs},
+    config::Project,
     context::Context,
     error::Error,
-    external::External,
-    history::{self, History},
+    history::History,
     live::{
         catalog::{self, Catalog},
         snapshot::Snapshot,
     },
     outcome::Outcome,
-    postgres::{self, Role, Wanted},
+    postgres::{self, Role},
     report::Report,
 };
 
@@ -45,14 +44,16 @@ pub(super) async fn run(context: &Context, args: &SnapshotArgs) -> Result<Report
     Ok(report)
 }
 
-/// The catalog that `history` makes on a temporary server.
+/// The catalog that `history` makes on a temporary server, with what is there before it.
 async fn replayed(context: &Context, history: &History, report: &mut Report) -> Result<Catalog, Error> {
-    let Asked { major, replay_as, schema } = of_project(context).await?;
+    let project = Project::around(context).await?;
+    let (external, replay_as) = (project.external()?, project.replay_as);
     let stage = context.progress.stage("postgres");
-    let (extensions, roles) = history::needs::of(history)?;
-    let wanted = Wanted { major, extensions, roles, schema };
+    let schema = database_schema(context, &project).map(|(schema, _)| schema);
+    let scripts = external.before().chain(history.scripts());
+    let wanted = wanted::for_scripts(context, (&project, schema), scripts)?;
     let venue = postgres::venue(context, &wanted, &stage).await?;
-    let plan = Plan { context, wanted: &wanted, external: &External::default(), replay_as, history };
+    let plan = Plan { context, wanted: &wanted, external: &external, replay_as, history };
     let replayed = replayed::replayed(plan, &venue, stage).await?;
     report.timings.extend(&replayed.timings);
     report.toolchain.push(replayed.tool.clone());
@@ -66,27 +67,6 @@ async fn replayed(context: &Context, history: &History, report: &mut Report) -> 
     drop(client);
     replayed.stop().await?;
     Ok(tables)
-}
-
-/// What a project says about the server.
-#[derive(Default)]
-struct Asked {
-    major: Option<u32>,
-    replay_as: ReplayAs,
-    schema: Option<String>,
-}
-
-/// The same; without a project, the defaults.
-async fn of_project(context: &Context) -> Result<Asked, Error> {
-    match Project::find(context).await {
-        Ok(project) => Ok(Asked {
-            major: project.postgres_major,
-            replay_as: project.replay_as,
-            schema: database_schema(context, &project).map(|(schema, _)| schema),
-        }),
-        Err(ConfigError::NoLayout { .. }) => Ok(Asked::default()),
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// Writes the file whole or not at all: a probe may be reading it.

@@ -29,16 +29,21 @@ pub(super) async fn run(context: &Context, args: &StatusArgs) -> Result<Report, 
     let target = subject::target(context, &args.database, &mut report)?;
     let history = subject::expected(context, args.database.migrations.as_deref()).await?;
     let stage = context.progress.stage("database");
-    let database = Database::connect(&target, context.settings.step_timeout()).await?;
-    let limit = subject::answer_limit(context, &target);
-    let ledger = Observer::new(target.schema.clone(), None, limit).look(&database).await?.ledger;
-    database.close().await;
+    let ledger = match Database::find(&target, context.settings.step_timeout()).await? {
+        Some(database) => {
+            let limit = subject::answer_limit(context, &target);
+            let seen = Observer::new(target.schema.clone(), None, limit).look(&database).await?;
+            database.close().await;
+            seen.ledger
+        }
+        None => Ledger::of_nothing(&target),
+    };
     report.timings.push(stage.done(&target.place));
     let state = state::compare(&ledger, &history);
     let line = headline(&state, &ledger);
-    if !is_up_to_date(&state) {
+    if matches!(ledger, Ledger::NoDatabase { .. }) || !is_up_to_date(&state) {
         report.outcome = Outcome::RefusedOutOfSync;
-        report.hint = hint(state.standing).map(ToOwned::to_owned);
+        report.hint = hint(&state).map(ToOwned::to_owned);
     }
     let place = format!("{}, schema {}", target.place, target.schema);
     let shown = if context.settings.verbose { usize::MAX } else { SHOWN };
@@ -69,11 +74,15 @@ pub(super) fn headline(state: &State, ledger: &Ledger) -> String {
     let tables = match ledger {
         Ledger::Absent { tables: Some(1) } => "1 table",
         Ledger::Absent { tables } => &format!("{} tables", tables.unwrap_or_default()),
-        Ledger::Present(_) => "",
+        Ledger::Present(_) | Ledger::NoDatabase { .. } => "",
     };
     let (pending, extra) = (count(state.pending.len()), count(state.not_in_directory.len()));
     match state.standing {
         Standing::UpToDate => format!("up to date: {} applied", count(state.applied.len())),
+        Standing::Behind if !state.broken_off.is_empty() => format!(
+            "behind: {pending} pending; {} broken off: nothing of it is there, deploy goes on with it",
+            count(state.broken_off.len())
+        ),
         Standing::Behind => format!("behind: {pending} pending"),
         Standing::Ahead => format!("ahead: the directory does not hold {extra} that the database has"),
         Standing::Diverged => {
@@ -84,10 +93,16 @@ pub(super) fn headline(state: &State, ledger: &Ledger) -> String {
         Standing::Failed => format!("failed: {} failed and must be resolved", count(state.failed.len())),
         Standing::Edited => format!("edited: {} changed since it was applied", count(state.edited.len())),
         Standing::NotManaged => format!("not managed: there is no _prisma_migrations, but {tables}"),
-        Standing::Empty if matches!(ledger, Ledger::Absent { tables: None }) => {
-            "not managed: there is no such schema".into()
-        }
-        Standing::Empty => "not managed: there is no _prisma_migrations, and no table".into(),
+        Standing::Empty => match ledger {
+            Ledger::NoDatabase { name, server } => {
+                format!(
+                    "not there: there is no database {} at {server}: deploy makes it",
+                    name.escape_debug()
+                )
+            }
+            Ledger::Absent { tables: None } => "not managed: there is no such schema".into(),
+            _ => "not managed: there is no _prisma_migrations, and no table".into(),
+        },
     }
 }
 
@@ -95,9 +110,13 @@ pub(super) fn count(number: usize) -> String {
     if number == 1 { "1 migration".into() } else { format!("{number} migrations") }
 }
 
-pub(super) const fn hint(standing: Standing) -> Option<&'static str> {
-    match standing {
+const fn hint(state: &State) -> Option<&'static str> {
+    match state.standing {
         Standing::UpToDate => None,
+        Standing::Behind | Standing::Diverged if !state.broken_off.is_empty() => Some(
+            "Next: `run-migration deploy`, which records the attempt that broke off as rolled back and applies it again. \
+             Until then prisma migrate deploy refuses (P3009).",
+        ),
         Standing::Behind | Standing::Empty => Some(
             "Next: look at what the pending migrations do, then apply them as this database is usually migrated \
              (prisma migrate deploy).",
@@ -134,6 +153,7 @@ pub(super) fn details(place: &str, state: &State, shown: usize) -> String {
     out.fact("last expected", &state.last_expected.clone().unwrap_or_else(none));
     out.fact("applied", &state.applied.len().to_string());
     out.list("pending", state.pending.iter().map(pending));
+    out.list("broken off, nothing of it is there", state.broken_off.iter().cloned());
     out.list("being applied just now", state.running.iter().cloned());
     out.list("failed", state.failed.iter().map(failed));
     out.list("rolled back", state.rolled_back.iter().cloned());

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio_postgres::error::SqlState;
+
 use super::lock::Holder;
 use crate::live::connect::DatabaseError;
 
@@ -16,6 +18,19 @@ pub enum DeployError {
     Pooler {
         /// The database.
         place: String,
+    },
+    /// The database is not there, and cannot be made.
+    #[error(
+        "there is no database {name} at {server}, and it cannot be made: {}",
+        crate::postgres::describe(source)
+    )]
+    Creation {
+        /// Its name.
+        name: String,
+        /// The server.
+        server: String,
+        /// PostgreSQL's answer.
+        source: tokio_postgres::Error,
     },
     /// A replica, which cannot be written to.
     #[error("{place} is a standby, which only reads")]
@@ -68,6 +83,12 @@ fn held_by(holder: Option<&Holder>) -> String {
 }
 
 impl DeployError {
+    /// Whether the server is there and has no such database.
+    #[must_use]
+    pub fn is_no_database(&self) -> bool {
+        matches!(self, Self::Database(error) if error.is(&SqlState::INVALID_CATALOG_NAME))
+    }
+
     /// What to do next.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
@@ -79,6 +100,10 @@ impl DeployError {
             Self::Pooler { .. } => {
                 "name the database itself, past the pooler, in DIRECT_URL or with --database-url; a pooler in session \
                  mode will do"
+            }
+            Self::Creation { .. } => {
+                "have it made for this role, with CREATE DATABASE ... OWNER ..., or give the role CREATEDB; where it is there \
+                 under another name, the URL's path names it"
             }
             Self::Standby { .. } => "name the primary in DIRECT_URL or with --database-url",
             Self::Locked { .. } => {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
-use crate::guard::name::Name;
+use crate::guard::{name::Name, row_rights::Right};
 
 /// How large a table is, its indexes included.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -26,6 +26,9 @@ pub struct Size {
     /// Its owner.
     #[serde(skip)]
     pub owner: String,
+    /// What the role may do with its rows, if only with some of the columns.
+    #[serde(skip)]
+    pub rights: BTreeSet<Right>,
 }
 
 impl Size {
@@ -52,7 +55,10 @@ fn bytes(bytes: u64) -> String {
 /// Asks for every table of the user's.
 pub const SIZES: &str = "SELECT n.nspname, c.relname, c.reltuples::pg_catalog.int8, \
      pg_catalog.pg_total_relation_size(c.oid), pg_catalog.pg_has_role(c.relowner, 'USAGE'), \
-     pg_catalog.has_table_privilege(c.oid, 'REFERENCES'), pg_catalog.pg_get_userbyid(c.relowner) \
+     pg_catalog.has_table_privilege(c.oid, 'REFERENCES'), pg_catalog.pg_get_userbyid(c.relowner), \
+     pg_catalog.has_any_column_privilege(c.oid, 'SELECT'), pg_catalog.has_any_column_privilege(c.oid, 'INSERT'), \
+     pg_catalog.has_any_column_privilege(c.oid, 'UPDATE'), pg_catalog.has_table_privilege(c.oid, 'DELETE'), \
+     pg_catalog.has_table_privilege(c.oid, 'TRUNCATE') \
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
      WHERE c.relkind IN ('r', 'p', 'm', 'f', 'v') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema';";
 
@@ -91,6 +97,12 @@ pub fn sizes(rows: &[SimpleQueryRow]) -> BTreeMap<Name, Size> {
             is_owned: text(row, 4) == "t",
             may_be_referenced: text(row, 5) == "t",
             owner: text(row, 6),
+            rights: Right::ALL
+                .into_iter()
+                .zip(7..)
+                .filter(|(_, at)| text(row, *at) == "t")
+                .map(|(one, _)| one)
+                .collect(),
         };
         (name, size)
     };
@@ -106,6 +118,8 @@ pub struct Rights {
     pub schemas: BTreeMap<String, (bool, bool)>,
     /// Whether it may make schemas and trusted extensions.
     pub creates_in_database: bool,
+    /// Whether it may make the database, which is asked only where it is missing.
+    pub makes_databases: bool,
 }
 
 /// The answer to [`RIGHTS`].

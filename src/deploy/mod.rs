@@ -1,6 +1,7 @@
 //! Changing a database that is not ours, only when told: what `preflight`, `deploy` and their like are made of.
 //!
 //! ```text
+//! creation  the database itself, where it is missing                 -> Maker
 //! sessions  two sessions that are no pooler's, with their limits     -> Sessions
 //! lock      Prisma's advisory lock, and who holds it                  -> Sessions that hold it
 //! ledger    `_prisma_migrations`, written as Prisma writes it         -> Ledger
@@ -13,6 +14,7 @@
 pub mod apply;
 pub mod backup;
 pub mod containment;
+pub mod creation;
 pub mod destruction;
 pub mod drift;
 pub mod error;

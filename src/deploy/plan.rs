@@ -2,7 +2,7 @@
 
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
-use super::{DeployError, ledger::Attempt};
+use super::DeployError;
 use crate::{
     history::{History, Migration},
     live::{
@@ -31,8 +31,6 @@ pub struct BrokenOff {
     pub id: String,
     /// The migration.
     pub name: String,
-    /// When it was begun: ISO 8601, UTC.
-    pub started_at: String,
 }
 
 /// The ledger of `schema`, as `client` sees it.
@@ -69,34 +67,24 @@ pub enum Lock {
 /// Plans what `history` wants of a database with this `ledger`.
 #[must_use]
 pub fn plan(ledger: Ledger, history: &History, lock: Lock) -> Plan<'_> {
-    let (mut broken_off, mut left) = (Vec::new(), Vec::new());
     let ledger = match ledger {
-        Ledger::Absent { tables } => Ledger::Absent { tables },
-        Ledger::Present(entries) => {
-            for entry in entries {
-                let is_running = entry.is_running && lock == Lock::NotOurs;
-                match !is_running && is_broken_off(&entry) {
-                    true => broken_off.push(BrokenOff {
-                        id: entry.id,
-                        name: entry.name,
-                        started_at: entry.started_at,
-                    }),
-                    false => left.push(Entry { is_running, ..entry }),
-                }
-            }
-            Ledger::Present(left)
+        // With the lock in our hands nobody else is at work.
+        Ledger::Present(entries) if lock == Lock::Ours => {
+            Ledger::Present(entries.into_iter().map(|entry| Entry { is_running: false, ..entry }).collect())
         }
+        as_it_is => as_it_is,
+    };
+    let broken_off = match &ledger {
+        Ledger::Present(entries) => {
+            let broken_off = entries.iter().filter(|entry| entry.is_broken_off());
+            broken_off.map(|entry| BrokenOff { id: entry.id.clone(), name: entry.name.clone() }).collect()
+        }
+        Ledger::Absent { .. } | Ledger::NoDatabase { .. } => Vec::new(),
     };
     let state = state::compare(&ledger, history);
     let is_pending = |migration: &&Migration| state.pending.iter().any(|one| one.name == migration.name);
     let pending = history.migrations.iter().filter(is_pending).collect();
     Plan { state, ledger, pending, broken_off }
-}
-
-/// Whether the row has no end, no error, and says by its id that its end and the migration are one.
-fn is_broken_off(entry: &Entry) -> bool {
-    let is_open = entry.finished_at.is_none() && entry.rolled_back_at.is_none() && entry.logs.is_none();
-    is_open && Attempt::of_id(&entry.id) == Attempt::Atomic
 }
 
 #[cfg(test)]

@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use camino::Utf8Path;
+
 use super::facts::{Rights, Size};
 use crate::{
     catalog::{Catalog, Change, Difference, Kind},
     finding::{Finding, Severity},
-    guard::name::Name,
+    guard::{name::Name, row_rights},
+    history::Migration,
 };
 
 /// What is known of the database.
@@ -50,6 +53,39 @@ pub fn of_ledger(known: &Known<'_>) -> Option<Finding> {
             })
         }
     }
+}
+
+/// The rights on rows that the role lacks for `migration`, whose file is shown as `file`. What the migration may not come
+/// to is only warned about.
+///
+/// # Errors
+/// Where the system grants no thread to work in.
+pub fn on_rows(migration: &Migration, file: &Utf8Path, known: &Known<'_>) -> std::io::Result<Vec<Finding>> {
+    let mut findings: Vec<Finding> = Vec::new();
+    for taken in row_rights::taken(&migration.sql)? {
+        let schema = taken.table.schema.clone().unwrap_or_else(|| known.schema.to_owned());
+        let table = Name { schema: Some(schema), ..taken.table };
+        let Some(found) = known.sizes.get(&table).filter(|found| !found.rights.contains(&taken.right)) else {
+            continue;
+        };
+        let right = format!("{} on the table, which belongs to {}", taken.right.name(), found.owner);
+        let severity = if taken.may_not_happen { Severity::Warn } else { Severity::Refuse };
+        let statement = &migration.sql[taken.statement.clone()];
+        let finding = Finding {
+            severity,
+            file: Some(file.to_owned()),
+            line: u32::try_from(migration.sql[..taken.statement.start].matches('\n').count() + 1).ok(),
+            statement: statement.to_owned(),
+            ..finding(&found.table, &right, &known.rights.role)
+        };
+        // Of several statements the first one tells it, unless another one is surer.
+        match findings.iter_mut().find(|one| (&one.object, &one.why) == (&finding.object, &finding.why)) {
+            Some(known) if known.severity < severity => *known = finding,
+            Some(_) => {}
+            None => findings.push(finding),
+        }
+    }
+    Ok(findings)
 }
 
 fn of(difference: &Difference, known: &Known<'_>) -> Vec<(String, String)> {

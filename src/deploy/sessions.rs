@@ -68,7 +68,11 @@ impl Sessions {
 /// Finds out whether each session has a process of its own on the server, and which the first one has. Both are held
 /// in transactions at once, and asked again once these are over, the later one first: a pooler that has lent both the
 /// same process or lends another one shows.
-async fn own_backends(asking: &Asking<'_>, one: &Client, other: &Client) -> Result<i32, DeployError> {
+pub(super) async fn own_backends(
+    asking: &Asking<'_>,
+    one: &Client,
+    other: &Client,
+) -> Result<i32, DeployError> {
     const BEGIN: &str = "BEGIN; SELECT pg_catalog.pg_backend_pid()";
     const ASK: &str = "SELECT pg_catalog.pg_backend_pid()";
     let pooler = || DeployError::Pooler { place: asking.place.to_owned() };
@@ -89,14 +93,14 @@ async fn own_backends(asking: &Asking<'_>, one: &Client, other: &Client) -> Resu
 }
 
 /// One question to a session, and its errors told of the place that it was put to.
-struct Asking<'a> {
-    place: &'a str,
-    limit: Duration,
+pub(super) struct Asking<'a> {
+    pub(super) place: &'a str,
+    pub(super) limit: Duration,
 }
 
 impl Asking<'_> {
     /// The first value of the first row that `sql` gives; empty where there is none.
-    async fn first(&self, client: &Client, sql: &str) -> Result<String, DeployError> {
+    pub(super) async fn first(&self, client: &Client, sql: &str) -> Result<String, DeployError> {
         let answer = tokio::time::timeout(self.limit, client.simple_query(sql)).await;
         let messages = match answer {
             Ok(Ok(messages)) => messages,

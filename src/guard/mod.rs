@@ -34,6 +34,7 @@ pub mod origin;
 pub mod proof;
 pub mod renames;
 pub mod row_changes;
+pub mod row_rights;
 pub mod rules;
 pub mod sql;
 pub mod transaction;

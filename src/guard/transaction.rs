@@ -71,6 +71,7 @@ mod tests {
             ("DO $$ BEGIN CREATE TABLE a (id int); EXCEPTION WHEN duplicate_table THEN NULL; END $$;", true),
             ("SET lock_timeout = '5s'; ALTER TYPE t ADD VALUE 'b'; -- to the end", true),
             ("SET search_path = other; CREATE TABLE a (id int)", true),
+            ("DO $$ BEGIN SET ROLE other; CREATE TABLE a (id int); END $$", false),
             ("BEGIN; CREATE TABLE a (id int); COMMIT;", false),
             ("START TRANSACTION; DROP TABLE a; END;", false),
             ("CREATE INDEX CONCURRENTLY i ON a (id);", false),

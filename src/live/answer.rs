@@ -81,6 +81,7 @@ fn of_verdict(verdict: &Verdict) -> Value {
         "db": state.last_applied,
         "expected": state.last_expected,
         "pending": names(&mut state.pending.iter().map(|pending| pending.name.as_str())),
+        "broken_off": names(&mut state.broken_off.iter().map(String::as_str)),
         "failed": names(&mut state.failed.iter().map(|failed| failed.name.as_str())),
         "not_in_directory": names(&mut state.not_in_directory.iter().map(String::as_str)),
         "missing": missing,

@@ -87,7 +87,7 @@ impl DatabaseError {
     }
 
     /// Whether the server says that this is not there: a table, say.
-    pub(super) fn is(&self, state: &SqlState) -> bool {
+    pub(crate) fn is(&self, state: &SqlState) -> bool {
         matches!(self, Self::Refused { code, .. } if code == state.code())
     }
 }
@@ -112,7 +112,12 @@ fn refusal_hint(code: &str, message: &str) -> Option<&'static str> {
         "28000" if message.contains("no encryption") || message.contains("SSL off") => {
             "the server wants TLS: add sslmode=require to the database URL"
         }
-        "3D000" => "the URL's path names the database",
+        "3D000" => "the URL's path names the database; `run-migration deploy` makes it where it is missing",
+        // No PostgreSQL says it so.
+        "08P01" if message.contains("does not exist") || message.contains("no such database") => {
+            "that is a pooler's answer, behind which no database can be made: name the server itself in DIRECT_URL or with \
+             --database-url, and `run-migration deploy` makes the database where it is missing"
+        }
         "42501" => {
             "the role needs USAGE on the schema and SELECT on its table _prisma_migrations, nothing more"
         }
@@ -151,6 +156,17 @@ impl Database {
     pub async fn connect(target: &Target, limit: Duration) -> Result<Self, DatabaseError> {
         let (client, driver) = open(target, limit).await?;
         Ok(Self { place: target.place.clone(), client, driver: Driver(driver) })
+    }
+
+    /// The same; `None` where the server is there and has no such database.
+    ///
+    /// # Errors
+    /// As for [`Self::connect`].
+    pub async fn find(target: &Target, limit: Duration) -> Result<Option<Self>, DatabaseError> {
+        match Self::connect(target, limit).await {
+            Err(error) if error.is(&SqlState::INVALID_CATALOG_NAME) => Ok(None),
+            connected => connected.map(Some),
+        }
     }
 
     /// Asks with the SELECT statements in `question` and gives the rows of each.

@@ -3,6 +3,9 @@
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 use tokio_postgres::SimpleQueryRow;
 
+use super::url::Target;
+use crate::deploy::ledger::Attempt;
+
 /// The table that Prisma keeps its records in.
 pub const TABLE: &str = "_prisma_migrations";
 
@@ -21,8 +24,23 @@ pub enum Ledger {
         /// such schema.
         tables: Option<u64>,
     },
+    /// There is not even the database.
+    NoDatabase {
+        /// Its name.
+        name: String,
+        /// The server that does not have it.
+        server: String,
+    },
     /// Its rows, in the order in which they were begun.
     Present(Vec<Entry>),
+}
+
+impl Ledger {
+    /// That of a database which its server does not have.
+    #[must_use]
+    pub fn of_nothing(target: &Target) -> Self {
+        Self::NoDatabase { name: target.name().to_owned(), server: target.server().to_owned() }
+    }
 }
 
 /// One row: one attempt to apply one migration.
@@ -44,6 +62,16 @@ pub struct Entry {
     pub logs: Option<String>,
     /// Whether it is being applied just now: begun, neither done nor failed, and somebody holds Prisma's lock.
     pub is_running: bool,
+}
+
+impl Entry {
+    /// Whether the attempt broke off and left nothing behind: the row has no end and no error, nobody is at work on it,
+    /// and its id says that its end and the migration are one transaction.
+    #[must_use]
+    pub fn is_broken_off(&self) -> bool {
+        let is_open = self.finished_at.is_none() && self.rolled_back_at.is_none() && self.logs.is_none();
+        is_open && !self.is_running && Attempt::of_id(&self.id) == Attempt::Atomic
+    }
 }
 
 /// Asks whether there is a ledger in `schema`, how many tables, and whether there is a schema.

@@ -8,6 +8,7 @@ use super::{
     catalog::{self, Catalog, Schemas},
     connect::{Database, DatabaseError},
     ledger::{self, Ledger},
+    url::Target,
 };
 
 /// What was seen in one look. Both parts are of the same moment.
@@ -36,6 +37,13 @@ impl Observer {
     #[must_use]
     pub const fn new(schema: String, schemas: Option<Schemas>, limit: Duration) -> Self {
         Self { schema, schemas, limit, has_ledger: false }
+    }
+
+    /// What is seen of a database that its server does not have.
+    #[must_use]
+    pub fn of_nothing(&self, target: &Target) -> Observation {
+        let catalog = self.schemas.as_ref().map(|_| Catalog::default());
+        Observation { ledger: Ledger::of_nothing(target), catalog }
     }
 
     /// Looks at `database`.

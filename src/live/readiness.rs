@@ -14,6 +14,9 @@ use crate::history::History;
 /// How many missing objects the line names.
 const NAMED: usize = 3;
 
+/// What an attempt is called that left nothing behind.
+const BROKEN_OFF: &str = "broken off with nothing left behind";
+
 /// What is done about doubts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strictness {
@@ -86,12 +89,15 @@ fn faults(state: &State, ledger: &Ledger) -> Vec<String> {
     if state.standing == Standing::NotManaged {
         return faults;
     }
-    if state.standing == Standing::Empty && !state.pending.is_empty() {
+    if let Ledger::NoDatabase { name, server } = ledger {
+        faults.push(format!("there is no database {} at {server}: deploy makes it", shown(name)));
+    } else if state.standing == Standing::Empty && !state.pending.is_empty() {
         let has_schema = matches!(ledger, Ledger::Absent { tables: Some(_) });
         faults.push(if has_schema { "the database is empty" } else { "there is no such schema" }.into());
     }
     let pending: Vec<_> = state.pending.iter().map(|pending| pending.name.as_str()).collect();
     faults.extend(listed("pending", &pending));
+    faults.extend(listed(BROKEN_OFF, &broken_off(state, Wanted::Here)));
     if state.pending.iter().any(|pending| state.running.contains(&pending.name)) {
         faults.push("being applied just now".into());
     }
@@ -113,9 +119,24 @@ fn doubts(state: &State, ledger: &Ledger) -> Vec<String> {
         let names: Vec<_> = state.not_in_directory.iter().map(String::as_str).collect();
         doubts.extend(listed("ahead of this code", &names));
     }
+    doubts.extend(listed(BROKEN_OFF, &broken_off(state, Wanted::Elsewhere)));
     let edited: Vec<_> = state.edited.iter().map(|edited| edited.name.as_str()).collect();
     doubts.extend(listed("applied from another text", &edited));
     doubts
+}
+
+/// Who wants a migration.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Here,
+    Elsewhere,
+}
+
+/// Migrations of which an attempt broke off: those that this code expects, or those of other code.
+fn broken_off(state: &State, wanted: Wanted) -> Vec<&str> {
+    let is_pending = |name: &&str| state.pending.iter().any(|pending| pending.name == *name);
+    let names = state.broken_off.iter().map(String::as_str);
+    names.filter(|name| is_pending(name) == (wanted == Wanted::Here)).collect()
 }
 
 /// `2 pending, first 20260101_x`; nothing for nothing.

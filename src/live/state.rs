@@ -76,6 +76,9 @@ pub struct State {
     pub applied: Vec<String>,
     /// Those that are not, failed ones left out.
     pub pending: Vec<Pending>,
+    /// Migrations of which an attempt broke off and left nothing behind, whether the directory holds them or not: the
+    /// next deployment goes on with them.
+    pub broken_off: Vec<String>,
     /// Migrations that somebody is applying just now, whether the directory holds them or not.
     pub running: Vec<String>,
     /// Migrations that failed, whether the directory holds them or not.
@@ -96,6 +99,7 @@ pub fn compare(ledger: &Ledger, history: &History) -> State {
     let (entries, absent) = match ledger {
         Ledger::Present(entries) => (entries.as_slice(), None),
         Ledger::Absent { tables } => (&[][..], Some(tables.unwrap_or_default())),
+        Ledger::NoDatabase { .. } => (&[][..], Some(0)),
     };
     let fates = fates(entries);
     let expected: BTreeSet<&str> =
@@ -110,6 +114,7 @@ pub fn compare(ledger: &Ledger, history: &History) -> State {
         last_expected: expected.last().map(owned),
         applied: applied.intersection(&expected).map(owned).collect(),
         pending: Vec::new(),
+        broken_off: names(&fates, |fate| fate.is_broken_off),
         running: names(&fates, |fate| fate.is_running),
         failed: failed(&fates),
         rolled_back: names(&fates, |fate| fate.is_rolled_back()),
@@ -135,6 +140,7 @@ struct Fate<'a> {
     applied: Option<&'a Entry>,
     failed: Option<&'a Entry>,
     is_running: bool,
+    is_broken_off: bool,
 }
 
 impl Fate<'_> {
@@ -148,7 +154,7 @@ impl Fate<'_> {
     }
 
     const fn is_rolled_back(&self) -> bool {
-        self.is_open() && !self.is_running
+        self.is_open() && !self.is_running && !self.is_broken_off
     }
 }
 
@@ -160,6 +166,7 @@ fn fates(entries: &[Entry]) -> BTreeMap<&str, Fate<'_>> {
             (Some(_), _) => {}
             (None, Some(_)) => fate.applied = Some(entry),
             (None, None) if entry.is_running => fate.is_running = true,
+            (None, None) if entry.is_broken_off() => fate.is_broken_off = true,
             (None, None) => fate.failed = Some(entry),
         }
     }
@@ -246,6 +253,7 @@ fn standing(state: &State, absent: Option<u64>) -> Standing {
         (true, true) => Standing::Diverged,
         (true, false) => Standing::Behind,
         (false, true) => Standing::Ahead,
+        (false, false) if !state.broken_off.is_empty() => Standing::Behind,
         (false, false) if !state.edited.is_empty() => Standing::Edited,
         (false, false) => Standing::UpToDate,
     }
@@ -254,6 +262,9 @@ fn standing(state: &State, absent: Option<u64>) -> Standing {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ATOMIC: &str = "00000000-0000-8000-8000-000000000000";
+    const PRISMAS: &str = "00000000-0000-4000-8000-000000000000";
 
     fn history(names: &[&str]) -> History {
         let migration = |name: &&str| Migration {
@@ -265,12 +276,13 @@ mod tests {
         History { directory: "/m".into(), migrations: names.iter().map(migration).collect() }
     }
 
-    /// A row begun at second `at`, done unless its name ends in `!` (failed), `~` (rolled back) or `?` (running).
+    /// A row begun at second `at`, done unless its name ends in `!` (failed), `~` (rolled back), `?` (running) or `/`
+    /// (broken off).
     fn entry(at: usize, text: &str) -> Entry {
-        let name = text.trim_end_matches(['!', '~', '?']);
+        let name = text.trim_end_matches(['!', '~', '?', '/']);
         let time = |seconds: usize| format!("2026-01-01T00:00:{seconds:02}.000000Z");
         Entry {
-            id: String::new(),
+            id: if text.ends_with('/') { ATOMIC } else { PRISMAS }.to_owned(),
             name: name.to_owned(),
             checksum: checksum(format!("-- {name}\nSELECT 1;\n").as_bytes()),
             started_at: time(at),
@@ -305,6 +317,10 @@ mod tests {
             (rows(&["1_a~", "1_a"]), &["1_a"], UpToDate),
             (rows(&["1_a~", "1_a!"]), &["1_a"], Failed),
             (rows(&["1_a", "1_a!"]), &["1_a"], Failed),
+            (rows(&["1_a", "2_b/"]), &["1_a", "2_b"], Behind),
+            (rows(&["1_a", "2_b/"]), &["1_a"], Behind),
+            (rows(&["1_a", "2_b/", "2_b"]), &["1_a", "2_b"], Behind),
+            (rows(&["1_a", "2_b/", "3_c!"]), &["1_a", "2_b"], Failed),
             (rows(&["1_a", "2_b?"]), &["1_a"], UpToDate),
             (rows(&["1_a", "2_b?"]), &["1_a", "2_b"], Behind),
             (rows(&["1_a", "2_b~", "2_b?"]), &["1_a", "2_b"], Behind),
@@ -319,20 +335,21 @@ mod tests {
 
     #[test]
     fn every_list_is_told() {
-        let ledger = rows(&["1_a", "3_c", "2_b", "4_gone", "5_e!", "6_f~", "7_g?"]);
-        let state = compare(&ledger, &history(&["1_a", "2_b", "25_new", "3_c", "5_e", "6_f"]));
+        let ledger = rows(&["1_a", "3_c", "2_b", "4_gone", "5_e!", "6_f~", "7_g?", "8_h/"]);
+        let state = compare(&ledger, &history(&["1_a", "2_b", "25_new", "3_c", "5_e", "6_f", "8_h"]));
         assert_eq!(state.applied, ["1_a", "2_b", "3_c"]);
-        assert_eq!(of(&state.pending), ["25_new", "6_f"]);
-        assert_eq!(state.pending.iter().map(|p| p.out_of_order).collect::<Vec<_>>(), [true, false]);
-        assert_eq!(state.pending.iter().map(|p| p.rolled_back).collect::<Vec<_>>(), [false, true]);
+        assert_eq!(of(&state.pending), ["25_new", "6_f", "8_h"]);
+        assert_eq!(state.pending.iter().map(|p| p.out_of_order).collect::<Vec<_>>(), [true, false, false]);
+        assert_eq!(state.pending.iter().map(|p| p.rolled_back).collect::<Vec<_>>(), [false, true, false]);
         assert_eq!(state.failed[0].name, "5_e");
         assert_eq!(state.failed[0].error.as_deref(), Some("ERROR: password=***"));
         assert_eq!(state.rolled_back, ["6_f"]);
         assert_eq!(state.running, ["7_g"]);
+        assert_eq!(state.broken_off, ["8_h"]);
         assert_eq!(state.not_in_directory, ["4_gone"]);
         assert_eq!(state.applied_out_of_order, ["2_b"]);
         assert_eq!(state.last_applied.as_deref(), Some("4_gone"));
-        assert_eq!(state.last_expected.as_deref(), Some("6_f"));
+        assert_eq!(state.last_expected.as_deref(), Some("8_h"));
     }
 
     #[test]

@@ -75,7 +75,9 @@ impl Watch<'_> {
                 }
             }
         }
-        let database = Database::connect(self.target, self.connect_limit).await?;
+        let Some(database) = Database::find(self.target, self.connect_limit).await? else {
+            return Ok(judge(&self.observer.of_nothing(self.target), self.expectation));
+        };
         let observation = self.observer.look(&database).await?;
         *connection = Some(database);
         Ok(judge(&observation, self.expectation))

@@ -9,7 +9,7 @@ use super::server::PUBLIC;
 pub struct Wanted {
     /// The one major that will do.
     pub major: Option<u32>,
-    /// The extensions that the history installs.
+    /// The extensions that the history installs, or the schema asks for.
     pub extensions: Vec<Wish>,
     /// The roles that the history names and does not make.
     pub roles: Vec<Wish>,
@@ -96,6 +96,17 @@ const OWN: [&str; 56] = [
 ];
 
 impl Wanted {
+    /// The same with `more` extensions, but for those that are wanted already.
+    #[must_use]
+    pub fn with_extensions(mut self, more: Vec<Wish>) -> Self {
+        for wish in more {
+            if !self.extensions.iter().any(|known| known.name == wish.name) {
+                self.extensions.push(wish);
+            }
+        }
+        self
+    }
+
     pub(crate) fn schema(&self) -> &str {
         self.schema.as_deref().unwrap_or(PUBLIC)
     }

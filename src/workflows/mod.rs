@@ -1,5 +1,6 @@
 //! The workflows that a repository on GitHub needs: templates, and what is filled into them.
 
+mod packages;
 mod paths;
 mod place;
 
@@ -9,7 +10,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use regex::{Captures, Regex};
 
 use self::paths::Paths;
-pub use self::place::{Placed, place};
+pub use self::{
+    packages::Packages,
+    place::{Placed, place},
+};
 use crate::config::Project;
 
 const CHECK: &str = include_str!("check.yml");
@@ -110,7 +114,9 @@ pub fn render(
 ) -> Result<Vec<Workflow>, WorkflowError> {
     let paths = Paths::of(projects, config)?;
     let base = projects.iter().find_map(|project| project.base_branch.as_deref());
-    let values = values(&paths, base, source)?;
+    let mut values = values(&paths, base, source)?;
+    let steps: Result<Vec<_>, _> = Packages::of(projects).0.iter().map(Packages::step).collect();
+    values.push(("PACKAGES", steps?.concat()));
     let workflow = |path: &'static str, template: &str| Workflow {
         path: Utf8Path::new(path),
         text: fill(template, &values),

@@ -5,6 +5,7 @@ use std::{path::Path, process::Stdio};
 use run_migration::postgres::Role;
 
 use crate::support::{
+    cache::Cache,
     postgres::{eventually, with_server},
     prisma::{VERSIONS, install, program},
     project::Project,
@@ -281,6 +282,47 @@ fn what_is_run_before_the_history_has_needs_too() {
     run(&project.path(), &["--dry-run"]).expect(0);
     project.write("before.sql", "\nCREATE EXTENSION vector;\n");
     run(&project.path(), &["x"]).expect(1).says(&["the extension vector (", "before.sql:2)"]);
+}
+
+/// `snapshot` replays the same history on the same ground, and so it finds what `generate` left.
+#[test]
+fn a_snapshot_is_made_of_what_every_other_command_replays() {
+    let project = project(
+        "model A {\n  id   Int  @id\n  next Int?\n}\n",
+        "CREATE TABLE \"A\" (\"id\" INTEGER NOT NULL, CONSTRAINT \"A_pkey\" PRIMARY KEY (\"id\"));\n\
+         CREATE VIEW graded AS SELECT id, 'low'::auth.grade AS grade FROM \"A\";\n\
+         GRANT SELECT ON \"A\" TO reader, absent;\n",
+    );
+    project.write("run-migration.toml", "[external]\nbefore = \"before.sql\"\n");
+    project.write(
+        "before.sql",
+        "CREATE ROLE reader;\nCREATE SCHEMA auth;\nCREATE TYPE auth.grade AS ENUM ('low');\n\
+         CREATE TABLE auth.users (id integer);\n",
+    );
+    let cache = Cache::new();
+    cache.run(&project, &["--dry-run", "--skip-freshness-check"]).expect(0);
+    let said = cache.run(&project, &["snapshot"]).expect(0).says(&["1 migrations, from the cache"]);
+    let written: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!(
+        written["tables"],
+        serde_json::json!({
+            "A": {"id": "integer"},
+            "auth.users": {"id": "integer"},
+            "graded": {"grade": "auth.grade", "id": "integer"},
+        })
+    );
+    assert_eq!(cache.without(&project, &["snapshot"]).expect(0).stdout, said.stdout);
+}
+
+/// Nobody runs what the schema asks for but whoever makes a migration of it.
+#[test]
+fn what_only_the_schema_asks_for_is_not_asked_of_a_replay() {
+    let datasource = DATASOURCE.replace("\n}\n", "\n  extensions = [vector]\n}\n");
+    let sql = "CREATE TABLE \"A\" (\"id\" INTEGER NOT NULL, CONSTRAINT \"A_pkey\" PRIMARY KEY (\"id\"));\n";
+    let project =
+        Project::prisma(&format!("{datasource}model A {{\n  id Int @id\n}}\n"), &[("20260101000000_a", sql)]);
+    run(&project.path(), &["x"]).expect(1).says(&["the extension vector ("]);
+    run(&project.path(), &["snapshot"]).expect(0);
 }
 
 #[test]

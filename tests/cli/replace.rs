@@ -3,20 +3,9 @@
 use std::path::PathBuf;
 
 use crate::support::{
-    project::{Project, git},
+    project::{Project, USERS, git},
     run::{Ended, run},
 };
-
-const BASE: &str = "\
-datasource db {
-  provider = \"postgresql\"
-  url      = env(\"DATABASE_URL\")
-}
-model User {
-  id   Int     @id @default(autoincrement())
-  name String?
-}
-";
 
 const FIRST: (&str, &str) = (
     "20260101000000_users",
@@ -26,8 +15,7 @@ const FIRST: (&str, &str) = (
 /// A branch on which two migrations were generated for a schema that was changed twice: one is committed. The schema has
 /// been changed a third time since.
 fn reviewed() -> Project {
-    let project = Project::prisma(BASE, &[FIRST]);
-    git(&project.path(), &["switch", "-q", "-c", "feature"]);
+    let project = Project::feature(&[FIRST]);
     set_model(&project, "  email String?\n");
     run(&project.path(), &["email"]).expect(0);
     project.commit("a first try");
@@ -40,16 +28,13 @@ fn reviewed() -> Project {
 
 /// The base's schema with these lines more in its model.
 fn set_model(project: &Project, lines: &str) {
-    let schema = BASE.replace("  name String?\n", &format!("  name String?\n{lines}"));
+    let schema = USERS.replace("  name String?\n", &format!("  name String?\n{lines}"));
     let kind = if lines.contains("Kind") { "enum Kind {\n  A\n  B\n}\n" } else { "" };
     project.write("prisma/schema.prisma", &format!("{schema}{kind}"));
 }
 
 fn migrations(project: &Project) -> Vec<String> {
-    let entries = std::fs::read_dir(project.path().join("prisma/migrations")).unwrap();
-    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
+    project.migrations_in("prisma/migrations")
 }
 
 fn file(project: &Project, migration: &str) -> PathBuf {
@@ -97,7 +82,7 @@ fn one_takes_the_place_of_all_that_the_branch_has_added() {
 #[test]
 fn what_cancels_out_goes_and_nothing_takes_its_place() {
     let project = reviewed();
-    project.write("prisma/schema.prisma", BASE);
+    project.write("prisma/schema.prisma", USERS);
     changes_nothing(&project, &["--replace", "--dry-run"], 0).says(&["Would be removed"]);
     let report = run(&project.path(), &["--replace", "--format", "json"]).expect(0).json();
     assert_eq!(report["outcome"], "synced");
@@ -134,12 +119,11 @@ fn what_a_person_wrote_is_not_thrown_away() {
 
 #[test]
 fn a_rename_stays_where_it_is_asked_for_again() {
-    let project = Project::prisma(BASE, &[FIRST]);
-    git(&project.path(), &["switch", "-q", "-c", "feature"]);
-    project.write("prisma/schema.prisma", &BASE.replace("name String?", "title String?"));
+    let project = Project::feature(&[FIRST]);
+    project.write("prisma/schema.prisma", &USERS.replace("name String?", "title String?"));
     run(&project.path(), &["title", "--rename", "User.name=title"]).expect(0);
     changes_nothing(&project, &["--replace"], 4).says(&["RENAME COLUMN"]);
-    project.write("prisma/schema.prisma", &BASE.replace("name String?", "title String?\n  more Int?"));
+    project.write("prisma/schema.prisma", &USERS.replace("name String?", "title String?\n  more Int?"));
     run(&project.path(), &["both", "--replace", "--rename", "User.name=title"]).expect(0);
     let after = migrations(&project);
     let sql = std::fs::read_to_string(file(&project, after.last().unwrap())).unwrap();
@@ -149,7 +133,7 @@ fn a_rename_stays_where_it_is_asked_for_again() {
 #[test]
 fn a_refusal_removes_nothing() {
     let project = reviewed();
-    project.write("prisma/schema.prisma", &BASE.replace("  name String?\n", ""));
+    project.write("prisma/schema.prisma", &USERS.replace("  name String?\n", ""));
     changes_nothing(&project, &["--replace"], 2).says(&["DESTRUCTIVE", "drop_column"]);
     project.others_commit("main", "prisma/migrations/20260202000000_theirs/migration.sql", "SELECT 1;");
     changes_nothing(&project, &["--replace"], 3).says(&["STALE BRANCH"]);

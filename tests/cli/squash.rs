@@ -10,16 +10,6 @@ use crate::{
     },
 };
 
-const SCHEMA: &str = "\
-datasource db {
-  provider = \"postgresql\"
-  url      = env(\"DATABASE_URL\")
-}
-model User {
-  id   Int     @id @default(autoincrement())
-  name String?
-}
-";
 const TABLE: &str =
     "CREATE TABLE \"User\" (\"id\" SERIAL NOT NULL, CONSTRAINT \"User_pkey\" PRIMARY KEY (\"id\"));\n";
 const COLUMN: &str = "ALTER TABLE \"User\" ADD COLUMN \"name\" TEXT;\n";
@@ -35,11 +25,7 @@ const INTO: &str = "20260103000001_squashed";
 
 /// A branch on which `sql` stands in the place of the base's history.
 fn squashed(sql: &str) -> Project {
-    let project = Project::prisma(SCHEMA, &OLD);
-    project.write("prisma/migrations/migration_lock.toml", "provider = \"postgresql\"\n");
-    project.commit("the lock");
-    git(&project.path(), &["push", "-q", "origin", "main"]);
-    git(&project.path(), &["switch", "-q", "-c", "feature"]);
+    let project = Project::feature(&OLD);
     for (name, _) in OLD {
         std::fs::remove_dir_all(project.path().join("prisma/migrations").join(name)).unwrap();
     }

@@ -13,13 +13,15 @@ use crate::{
     cli::deploy::DeployArgs,
     context::Context,
     deploy::{
+        DeployError,
+        creation::{self, Maker},
         plan::{self, Lock, Plan},
         sessions::{Limits, Sessions},
     },
     error::Error,
     guard::consent::Consents,
     history::History,
-    live::url::Target,
+    live::{ledger::Ledger, url::Target},
     outcome::Outcome,
     report::{self, Report},
 };
@@ -30,7 +32,7 @@ use crate::{
 /// Where the database or the history cannot be read. What happens later is in the report.
 pub(super) async fn run(context: &Context, args: &DeployArgs) -> Result<Report, Error> {
     let mut report = Report::new("deploy", Outcome::NoChanges);
-    let consents = consent::for_a_database(&context.environment, &args.consent)?;
+    let consents = consent::given(&context.environment, &args.consent, None)?;
     let target = subject::direct_target(context, args.database.database_url.as_ref(), &mut report)?;
     let history = subject::expected(context, args.database.migrations.as_deref()).await?;
     let mut deploy =
@@ -52,7 +54,16 @@ struct Deploy<'a> {
 
 impl Deploy<'_> {
     async fn story(&mut self) -> Result<Outcome, Stop> {
-        let sessions = self.connect().await?;
+        let sessions = match self.connect().await {
+            Err(error) if error.is_no_database() && self.args.dry_run => {
+                return self.dry_run_of_nothing().await;
+            }
+            Err(error) if error.is_no_database() => {
+                self.create().await?;
+                self.connect().await?
+            }
+            sessions => sessions?,
+        };
         // Even the look before needs the lock: while another deployment is at work, ledger and catalog do not agree.
         let lock = if self.args.dry_run { Lock::NotOurs } else { Lock::Ours };
         if lock == Lock::Ours {
@@ -61,7 +72,7 @@ impl Deploy<'_> {
         let ledger = plan::read_ledger(&sessions.bookkeeper, &self.target.schema).await?;
         let plan = plan::plan(ledger, self.history, lock);
         self.refuse_what_is_undecided(&plan)?;
-        if plan.pending.is_empty() {
+        if plan.pending.is_empty() && plan.broken_off.is_empty() {
             let line = format!("up to date: {}", status::count(plan.state.applied.len()));
             self.conclude(&plan, &format!("{line} applied"));
             return Ok(Outcome::NoChanges);
@@ -69,14 +80,38 @@ impl Deploy<'_> {
         if !self.args.skip_preflight {
             self.preflight(lock).await?;
         }
-        let findings = self.guard(&plan, &sessions).await?;
+        let findings = self.guard(&plan, Some(&sessions)).await?;
         if self.args.dry_run {
             return Ok(self.would_apply(&plan));
         }
         self.apply(&plan, sessions, &findings).await
     }
 
-    async fn connect(&mut self) -> Result<Sessions, Error> {
+    /// What would be done about a database that is not there.
+    async fn dry_run_of_nothing(&mut self) -> Result<Outcome, Stop> {
+        let plan = plan::plan(Ledger::of_nothing(&self.target), self.history, Lock::NotOurs);
+        if !self.args.skip_preflight {
+            self.preflight(Lock::NotOurs).await?;
+        }
+        self.guard(&plan, None).await?;
+        Ok(self.would_apply(&plan))
+    }
+
+    /// Makes the database.
+    async fn create(&mut self) -> Result<(), Error> {
+        let stage = self.context.progress.stage("create");
+        let maker = creation::create(&self.target, self.context.settings.step_timeout()).await?;
+        let (name, server) = (self.target.name().escape_debug(), self.target.server());
+        let done = match maker {
+            Maker::Ourselves => format!("the database {name} was made at {server}"),
+            Maker::SomebodyElse => format!("another deployment has made the database {name} at {server}"),
+        };
+        self.report.timings.push(stage.done(&done));
+        self.report.notes.extend((maker == Maker::Ourselves).then_some(done));
+        Ok(())
+    }
+
+    async fn connect(&mut self) -> Result<Sessions, DeployError> {
         let stage = self.context.progress.stage("database");
         let answer = self.context.settings.step_timeout();
         let limits = Limits { answer, lock: self.args.lock_timeout };
@@ -116,7 +151,14 @@ impl Deploy<'_> {
     }
 
     fn would_apply(&mut self, plan: &Plan<'_>) -> Outcome {
-        let line = format!("would apply {}", status::count(plan.pending.len()));
+        let line = match &plan.ledger {
+            Ledger::NoDatabase { name, server } => format!(
+                "would make the database {} at {server} and apply {}",
+                name.escape_debug(),
+                status::count(plan.pending.len())
+            ),
+            _ => format!("would apply {}", status::count(plan.pending.len())),
+        };
         self.conclude(plan, &line);
         let names = plan.pending.iter().map(|migration| format!("    {}\n", migration.name));
         self.report.result = Some(format!("{line}\n{}", names.collect::<String>()));

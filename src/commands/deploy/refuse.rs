@@ -1,8 +1,10 @@
 //! What stops a deployment before anything is touched.
 
+use std::collections::BTreeSet;
+
 use super::{Deploy, Stop, consent, quoted, status};
 use crate::{
-    catalog,
+    catalog::{self, Catalog},
     deploy::{DeployError, destruction, facts, plan::Plan, sessions::Sessions},
     error::Error,
     finding::Finding,
@@ -53,11 +55,11 @@ impl Deploy<'_> {
     }
 
     /// Refuses what would destroy something that the database has, unless a human consents. Gives what is let through,
-    /// by migration.
+    /// by migration. Without sessions there is no database yet.
     pub(super) async fn guard(
         &mut self,
         plan: &Plan<'_>,
-        sessions: &Sessions,
+        sessions: Option<&Sessions>,
     ) -> Result<Vec<Vec<Finding>>, Stop> {
         let stage = self.context.progress.stage("guard");
         let judged = plan.pending.iter().map(|one| self.judged.get(&one.name).cloned());
@@ -88,8 +90,15 @@ impl Deploy<'_> {
     }
 
     /// What the text of the pending migrations and the live catalog tell.
-    async fn judge(&mut self, plan: &Plan<'_>, sessions: &Sessions) -> Result<Vec<Vec<Finding>>, Error> {
-        let live = catalog::read(&sessions.bookkeeper).await.map_err(DeployError::Catalog)?;
+    async fn judge(
+        &mut self,
+        plan: &Plan<'_>,
+        sessions: Option<&Sessions>,
+    ) -> Result<Vec<Vec<Finding>>, Error> {
+        let live = match sessions {
+            Some(sessions) => catalog::read(&sessions.bookkeeper).await.map_err(DeployError::Catalog)?,
+            None => Catalog::default(),
+        };
         let is_pending = |migration: &&Migration| plan.pending.iter().any(|one| one.name == migration.name);
         let schema = self.target.schema.as_str();
         let question = destruction::Question {
@@ -102,7 +111,10 @@ impl Deploy<'_> {
         };
         let mut findings = destruction::findings(&question)?;
         let tables = destruction::tables_in_question(&findings, &live, schema);
-        let empty = facts::without_rows(&sessions.bookkeeper, &tables).await;
+        let empty = match sessions {
+            Some(sessions) => facts::without_rows(&sessions.bookkeeper, &tables).await,
+            None => BTreeSet::new(),
+        };
         destruction::settle(&mut findings, &empty, (&live, schema));
         for unused in consent::apply_lenient(&mut findings, &self.consents) {
             self.report.notes.push(format!("--allow {unused} allows nothing here"));

@@ -3,7 +3,7 @@
 mod proofs;
 mod verdict;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{consent, job, status, subject};
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     cli::deploy::PreflightArgs,
     context::Context,
     deploy::{
-        DeployError, destruction,
+        DeployError, creation, destruction,
         facts::{self, Rights, Size},
         lock,
         plan::{self, Lock, Plan},
@@ -20,7 +20,7 @@ use crate::{
     finding::{Finding, Severity},
     guard::{consent::Consents, name::Name},
     history::{History, Migration},
-    live::{connect::Database, state::Standing, url::Target},
+    live::{connect::Database, ledger::Ledger, state::Standing, url::Target},
     outcome::Outcome,
     report::{Report, preflight::Preflight},
 };
@@ -32,7 +32,7 @@ use proofs::Proved;
 /// Where the database or the history cannot be read.
 pub(super) async fn run(context: &Context, args: &PreflightArgs) -> Result<Report, Error> {
     let mut report = Report::new("preflight", Outcome::Passed);
-    let consents = consent::for_a_database(&context.environment, &args.consent)?;
+    let consents = consent::given(&context.environment, &args.consent, None)?;
     let target = subject::direct_target(context, args.database.database_url.as_ref(), &mut report)?;
     let history = subject::expected(context, args.database.migrations.as_deref()).await?;
     look(
@@ -74,17 +74,24 @@ pub(super) async fn look(
     report: &mut Report,
 ) -> Result<Judged, Error> {
     let stage = context.progress.stage("database");
-    let database = Database::connect(subject.target, context.settings.step_timeout()).await?;
-    let ledger = plan::read_ledger(database.client(), &subject.target.schema).await?;
+    let database = Database::find(subject.target, context.settings.step_timeout()).await?;
+    let (ledger, live) = match &database {
+        Some(database) => {
+            let ledger = plan::read_ledger(database.client(), &subject.target.schema).await?;
+            (ledger, Live::read(context, database).await?)
+        }
+        None => (Ledger::of_nothing(subject.target), Live::of_nothing(context, subject.target).await?),
+    };
     let plan = plan::plan(ledger, subject.history, subject.lock);
-    let live = Live::read(context, &database).await?;
     report.timings.push(stage.done(&format!("{}, schema {}", subject.target.place, subject.target.schema)));
     let mut flight =
         Flight { context, subject, plan, live, said: Preflight::default(), findings: Vec::new() };
     flight.ledger();
     let proved = flight.prove(report).await;
-    let judged = flight.guard(&database, proved.as_ref(), report).await?;
-    database.close().await;
+    let judged = flight.guard(database.as_ref(), proved.as_ref(), report).await?;
+    if let Some(database) = database {
+        database.close().await;
+    }
     flight.conclude(report);
     Ok(judged)
 }
@@ -99,6 +106,13 @@ impl Live {
             .await
             .map_err(|source| DeployError::Ledger { what: "read", source })?;
         Ok(Self { catalog, sizes: facts::sizes(rows(0)), rights: facts::rights(rows(1)), holder })
+    }
+
+    /// What there is to tell of a database that is still to be made: it will belong to the role.
+    async fn of_nothing(context: &Context, target: &Target) -> Result<Self, Error> {
+        let (makes_databases, role) = creation::right(target, context.settings.step_timeout()).await?;
+        let rights = Rights { role, schemas: BTreeMap::new(), creates_in_database: true, makes_databases };
+        Ok(Self { catalog: Catalog::default(), sizes: BTreeMap::new(), rights, holder: None })
     }
 }
 
@@ -134,6 +148,16 @@ impl Flight<'_> {
                 ..Finding::new("not_managed", Severity::Refuse, self.subject.target.schema.clone())
             });
         }
+        if let Ledger::NoDatabase { name, server } = &self.plan.ledger
+            && !self.live.rights.makes_databases
+        {
+            let role = &self.live.rights.role;
+            self.findings.push(Finding {
+                why: format!("the role {role} lacks CREATEDB: there is no database {name} at {server} yet"),
+                safer: "have it made for this role, with CREATE DATABASE ... OWNER ..., or give the role CREATEDB".into(),
+                ..Finding::new("missing_privilege", Severity::Refuse, name)
+            });
+        }
         let holder = self.live.holder.as_ref().filter(|_| self.subject.lock == Lock::NotOurs);
         self.said.lock_held_by = holder.map(ToString::to_string);
     }
@@ -151,7 +175,7 @@ impl Flight<'_> {
     /// The guard's findings, with the sizes of what they are about.
     async fn guard(
         &mut self,
-        database: &Database,
+        database: Option<&Database>,
         proved: Option<&Proved>,
         report: &mut Report,
     ) -> Result<Judged, Error> {
@@ -168,7 +192,10 @@ impl Flight<'_> {
         };
         let mut findings = destruction::findings(&question)?;
         let tables = destruction::tables_in_question(&findings, live, schema);
-        let empty = facts::without_rows(database.client(), &tables).await;
+        let empty = match database {
+            Some(database) => facts::without_rows(database.client(), &tables).await,
+            None => BTreeSet::new(),
+        };
         destruction::settle(&mut findings, &empty, (live, schema));
         for unused in consent::apply_lenient(&mut findings, self.subject.consents) {
             report.notes.push(format!("--allow {unused} allows nothing here"));

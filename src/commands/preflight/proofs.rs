@@ -14,6 +14,7 @@ use crate::{
         privileges::{self, Known},
         shape,
     },
+    error::Error,
     external::External,
     finding::{Finding, Severity},
     guard::proof::{self, Effect, Proof, ProofError},
@@ -104,7 +105,7 @@ impl Flight<'_> {
         }
         self.said.foreign.clone_from(&drift.foreign);
         if let Some(proved) = &proved {
-            self.privileges(proved);
+            self.privileges(proved)?;
         }
         job.done(stage.done("done"));
         server.stop().await?;
@@ -225,7 +226,7 @@ impl Flight<'_> {
         });
     }
 
-    fn privileges(&mut self, proved: &Proved) {
+    fn privileges(&mut self, proved: &Proved) -> Result<(), Error> {
         let known = Known {
             sizes: &self.live.sizes,
             rights: &self.live.rights,
@@ -236,6 +237,11 @@ impl Flight<'_> {
             self.findings.extend(privileges::of_ledger(&known));
         }
         self.findings.extend(privileges::missing(&proved.effect.differences, &known));
+        for migration in &self.plan.pending {
+            let file = self.context.as_typed(&migration.path);
+            self.findings.extend(privileges::on_rows(migration, file, &known)?);
+        }
+        Ok(())
     }
 }
 

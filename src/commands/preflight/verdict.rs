@@ -4,7 +4,7 @@ use super::{Flight, status};
 use crate::{
     finding::Finding,
     guard::{consent::command, rules},
-    live::state::State,
+    live::{ledger::Ledger, state::State},
     outcome::Outcome,
     report::{self, Report, preflight::Preflight},
 };
@@ -28,7 +28,14 @@ impl Flight<'_> {
             }
             Outcome::RefusedDestructive => "stop: a deployment would destroy something".to_owned(),
             Outcome::Failed => "cannot tell: proofs are missing".to_owned(),
-            _ => format!("clear: {} to apply", status::count(state.pending.len())),
+            _ => match &self.plan.ledger {
+                Ledger::NoDatabase { name, server } => format!(
+                    "clear: {} to apply; there is no database {} at {server}: deploy makes it",
+                    status::count(state.pending.len()),
+                    name.escape_debug()
+                ),
+                _ => format!("clear: {} to apply", status::count(state.pending.len())),
+            },
         };
         let target = self.subject.target;
         let place = format!("{}, schema {}", target.place, target.schema);

@@ -2,6 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::HashSet,
     rc::Rc,
 };
 
@@ -11,15 +12,23 @@ use tokio::sync::OnceCell;
 use crate::{
     catalog::Catalog,
     cli::release::ReleaseArgs,
-    commands::job::locate_prisma,
+    commands::{
+        job::locate_prisma,
+        wanted::{self, database_schema},
+    },
     config::Project,
     context::Context,
     error::Error,
     guard::allow_list::AllowList,
-    postgres::{self, Role, Server},
+    history::{History, replay::Target},
+    postgres::{self, Role, Server, Wanted},
     prisma::{Toolchain, Wanting},
+    release::package::Package,
     report::{Tool, progress::Stage},
 };
+
+/// The database with what is there before any history.
+const GROUND: &str = "ground";
 
 /// What the checks work with.
 pub(super) struct Bench<'a> {
@@ -29,6 +38,8 @@ pub(super) struct Bench<'a> {
     pub(super) project: Project,
     /// The programs that took part.
     pub(super) tools: RefCell<Vec<Tool>>,
+    /// All the releases.
+    packages: Vec<&'a Package>,
     server: OnceCell<Rc<Server>>,
     prisma: OnceCell<Toolchain>,
     databases: Cell<usize>,
@@ -43,11 +54,17 @@ pub(super) struct Made {
 }
 
 impl<'a> Bench<'a> {
-    pub(super) async fn new(context: &'a Context, args: &'a ReleaseArgs) -> Result<Self, Error> {
+    /// A bench for the checks of `packages`.
+    pub(super) async fn new(
+        context: &'a Context,
+        args: &'a ReleaseArgs,
+        packages: Vec<&'a Package>,
+    ) -> Result<Self, Error> {
         Ok(Self {
             context,
             args,
             project: Project::around(context).await?,
+            packages,
             tools: RefCell::default(),
             server: OnceCell::new(),
             prisma: OnceCell::new(),
@@ -60,12 +77,50 @@ impl<'a> Bench<'a> {
     pub(super) async fn server(&self, stage: &Stage) -> Result<&Server, Error> {
         let server = self.server.get_or_try_init(async || {
             stage.doing("starting PostgreSQL");
-            let wanted = self.project.postgres_major.into();
-            let (server, tool) = postgres::serve(self.context, &wanted, stage).await?;
+            let wanted = self.wanted()?;
+            let (server, tool) = match postgres::serve(self.context, &wanted, stage).await {
+                // Of several releases some may do without it; those that do not say so themselves.
+                Err(postgres::Error::Extension { .. }) => {
+                    let less = Wanted { extensions: Vec::new(), ..wanted.clone() };
+                    postgres::serve(self.context, &less, stage).await?
+                }
+                served => served?,
+            };
+            server.create_roles(&wanted.roles).await?;
             self.tools.borrow_mut().push(tool);
+            server.create_database(GROUND, self.role()).await?;
+            self.project.external()?.prepare(self.target(&server, GROUND)).await?;
             Ok::<_, Error>(Rc::new(server))
         });
         Ok(server.await?)
+    }
+
+    /// What all the releases and what runs before their histories want of it.
+    fn wanted(&self) -> Result<Wanted, Error> {
+        let histories: Vec<History> = self.packages.iter().map(|one| one.history().history).collect();
+        let external = self.project.external()?;
+        let mut seen = HashSet::new();
+        let scripts = external.before().chain(histories.iter().flat_map(History::scripts));
+        // Releases have most of their migrations in common.
+        let scripts = scripts.filter(|(_, sql)| seen.insert(*sql));
+        let schema = database_schema(self.context, &self.project).map(|(schema, _)| schema);
+        wanted::for_scripts(self.context, (&self.project, schema), scripts)
+    }
+
+    /// Makes the database `name` of `server` with what is there before any history.
+    pub(super) async fn begin(&self, server: &Server, name: &str) -> Result<(), Error> {
+        Ok(server.clone_database(GROUND, name).await?)
+    }
+
+    /// `database` of `server`, and how migrations are applied to it.
+    pub(super) fn target<'t>(&self, server: &'t Server, database: &'t str) -> Target<'t> {
+        Target {
+            server,
+            database,
+            replay_as: self.project.replay_as,
+            now: self.context.now,
+            limit: self.context.settings.step_timeout(),
+        }
     }
 
     /// Prisma as it is found for `project`, which has a schema.

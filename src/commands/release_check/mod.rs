@@ -61,7 +61,7 @@ async fn one(context: &Context, args: &ReleaseArgs) -> Result<Report, Error> {
     let pair = Pair::new(&from, &to);
     let read = stage.done(&format!("{}, then {}", words(&from), words(&to)));
 
-    let bench = Bench::new(context, args).await?;
+    let bench = Bench::new(context, args, vec![&from, &to]).await?;
     let stage = context.progress.stage("checks");
     let mut report = Story::new(&bench, &pair, &stage).built_from(source.as_ref()).run().await;
     let detail = format!("{} migrations to apply to a database on {}", pair.pending().len(), pair.from_name);

@@ -26,7 +26,7 @@ use crate::{
         replay::{self, Failure, ReplayError, Target},
         squash::Verdict,
     },
-    postgres::{self, Server},
+    postgres::{self, Role, Server},
     release::{compare::Pair, package::Package},
     report::progress::Stage,
 };
@@ -152,13 +152,7 @@ impl Side {
 
 impl Work<'_> {
     fn target<'t>(&'t self, database: &'t str) -> Target<'t> {
-        Target {
-            server: self.server,
-            database,
-            replay_as: self.bench.project.replay_as,
-            now: self.bench.context.now,
-            limit: self.bench.context.settings.step_timeout(),
-        }
+        self.bench.target(self.server, database)
     }
 
     fn note(&self, note: &str) {
@@ -181,8 +175,7 @@ impl Work<'_> {
     /// A database that the history of `side` was applied to from nothing, with what is built beside it.
     async fn make(&self, side: &Side, history: &History) -> Result<Result<Made, Box<Failure>>, Error> {
         let database = self.bench.database("release");
-        self.server.create_database(&database, self.bench.role()).await?;
-        side.external.prepare(self.target(&database)).await?;
+        self.bench.begin(self.server, &database).await?;
         if let Err(error) = replay::replay(history, self.target(&database), |_| {}).await {
             return Ok(Err(fault(error)?));
         }
@@ -217,7 +210,7 @@ impl Work<'_> {
 
     /// How many rows each table of a database holds.
     async fn rows(&self, made: &Made) -> Result<BTreeMap<Name, usize>, Error> {
-        let client = self.server.connect(&made.database, self.bench.role()).await?;
+        let client = self.server.connect(&made.database, Role::Superuser).await?;
         Ok(carry::look(&client, &made.catalog).await.map_err(ProofError::from)?.counts())
     }
 
@@ -294,21 +287,22 @@ impl Work<'_> {
         let database = self.bench.database("rows");
         self.server.clone_database(&from.database, &database).await?;
         let broken = |source| postgres::Error::Query { what: "put rows into a database".into(), source };
+        // What is there before a history belongs to others.
+        let witness = self.server.connect(&database, Role::Superuser).await?;
         let client = self.server.connect(&database, self.bench.role()).await?;
         let touched = touched(&from.catalog, &done.after);
         done.rows = carry::put(&client, &from.catalog, &touched).await.map_err(broken)?;
-        let before = carry::look(&client, &from.catalog).await.map_err(broken)?;
         drop(client);
+        let before = carry::look(&witness, &from.catalog).await.map_err(broken)?;
         for migration in pending {
             if let Err(error) = replay::add(migration, self.target(&database)).await {
                 done.rows_fail = Some(fault(error)?);
                 return Ok(self.server.drop_database(&database).await?);
             }
         }
-        let client = self.server.connect(&database, self.bench.role()).await?;
-        let catalog = catalog::read(&client).await.map_err(ProofError::from)?;
-        let after = carry::look(&client, &catalog).await.map_err(broken)?;
-        drop(client);
+        let catalog = catalog::read(&witness).await.map_err(ProofError::from)?;
+        let after = carry::look(&witness, &catalog).await.map_err(broken)?;
+        drop(witness);
         done.fates = carry::fates((&from.catalog, &before), (&catalog, &after));
         Ok(self.server.drop_database(&database).await?)
     }

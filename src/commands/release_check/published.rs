@@ -46,7 +46,7 @@ pub(super) async fn run(context: &Context, args: &ReleaseArgs, folder: &Utf8Path
     }
     let read = stage.done(&format!("{} read, {} pairs of releases", packages.len(), pairs.len()));
 
-    let bench = Bench::new(context, args).await?;
+    let bench = Bench::new(context, args, packages.iter().collect()).await?;
     let mut report = Report::new(NAME, Outcome::Passed);
     let stage = context.progress.stage("checks");
     stage.steps(pairs.len());

@@ -15,13 +15,13 @@ use crate::{
     external::External,
     history::History,
     postgres::{self, Venue, Wanted},
-    prisma::{ProjectConfig, Schema, Toolchain, Wanting},
+    prisma::{self, ProjectConfig, Schema, Toolchain, Wanting},
 };
 
 /// The inputs of a run. Whoever asks the database or Prisma takes what is needed from here, and from nowhere else.
 pub(super) struct Inputs<'j> {
     pub(super) history: &'j History,
-    /// What the history needs of the server.
+    /// What the history and the schema need of the server.
     pub(super) wanted: Wanted,
     pub(super) external: External,
     pub(super) replay_as: ReplayAs,
@@ -38,7 +38,8 @@ impl<'j> Inputs<'j> {
         let project = job.project;
         let schema = Arc::new(Schema::read(&project.schema)?);
         let external = project.external()?;
-        let wanted = job.wanted(history, &external)?;
+        // The migration that Prisma writes for the schema is run, too.
+        let wanted = job.wanted(history, &external)?.with_extensions(prisma::extensions(&project.schema));
         let stage = job.context.progress.stage("postgres");
         stage.doing("looking for PostgreSQL and Prisma");
         let venue = async { Ok::<_, Error>(postgres::venue(job.context, &wanted, &stage).await?) };

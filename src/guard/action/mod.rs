@@ -9,6 +9,7 @@ pub use self::table::{
     Using,
 };
 use super::name::Name;
+use crate::catalog;
 
 /// One thing that a script does, and where.
 #[derive(Debug, Clone)]
@@ -54,6 +55,8 @@ pub enum Action {
     DropAttribute(Name),
     /// Rows go or change.
     Rows(RowChange),
+    /// Rows of a relation are read.
+    Read(Name),
     /// `TRUNCATE` of one table.
     Truncate(Truncate),
     /// A sequence starts again.
@@ -191,6 +194,29 @@ impl Kind {
     #[must_use]
     pub const fn is_relation(self) -> bool {
         matches!(self, Self::Table | Self::Index | Self::View | Self::MaterializedView | Self::Sequence)
+    }
+}
+
+impl From<catalog::Kind> for Kind {
+    fn from(kind: catalog::Kind) -> Self {
+        match kind {
+            catalog::Kind::Schema => Self::Schema,
+            catalog::Kind::Extension => Self::Extension,
+            catalog::Kind::Type => Self::Type,
+            catalog::Kind::Domain => Self::Domain,
+            catalog::Kind::Table => Self::Table,
+            catalog::Kind::Column => Self::Column,
+            catalog::Kind::Constraint => Self::Constraint,
+            catalog::Kind::Index => Self::Index,
+            catalog::Kind::Trigger => Self::Trigger,
+            catalog::Kind::Policy => Self::Policy,
+            catalog::Kind::Rule => Self::Rule,
+            catalog::Kind::View => Self::View,
+            catalog::Kind::MaterializedView => Self::MaterializedView,
+            catalog::Kind::Sequence => Self::Sequence,
+            catalog::Kind::Routine => Self::Routine,
+            catalog::Kind::Other => Self::Other(kind.words()),
+        }
     }
 }
 

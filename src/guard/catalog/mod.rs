@@ -54,20 +54,7 @@ impl From<Kind> for Space {
 
 impl From<crate::catalog::Kind> for Space {
     fn from(kind: crate::catalog::Kind) -> Self {
-        use crate::catalog::Kind;
-        match kind {
-            Kind::Table | Kind::Index | Kind::View | Kind::MaterializedView | Kind::Sequence => {
-                Self::Relation
-            }
-            Kind::Type | Kind::Domain => Self::Type,
-            Kind::Routine => Self::Routine,
-            Kind::Column => Self::Column,
-            Kind::Constraint => Self::Constraint,
-            Kind::Trigger => Self::Trigger,
-            Kind::Policy => Self::Policy,
-            Kind::Rule => Self::Rule,
-            other @ (Kind::Schema | Kind::Extension | Kind::Other) => Self::Other(other.words()),
-        }
+        Kind::from(kind).into()
     }
 }
 

@@ -164,6 +164,12 @@ impl Lower {
             Stmt::Set(_) | Stmt::AlterSystem(_) | Stmt::AlterDatabase(_) | Stmt::AlterRole(_) => {
                 self.setting(stmt);
             }
+            Stmt::SetRole(_) | Stmt::ResetRole(_) => {
+                self.push(Action::Set("role".into(), words(node)), node);
+            }
+            Stmt::SetSessionAuth(_) | Stmt::ResetSessionAuth(_) => {
+                self.push(Action::Set("session_authorization".into(), words(node)), node);
+            }
             Stmt::Reset(_) | Stmt::Discard(_) => self.reset(node),
             Stmt::Load(_) => self.push(Action::Outside("loads a library into the server".into()), node),
             Stmt::Copy(copy) => self.copy(copy),

@@ -40,6 +40,9 @@ pub(super) fn is_run(explain: &ast::Explain) -> bool {
 impl Lower {
     /// What `node` does to rows, at any depth.
     pub(super) fn rows(&mut self, node: &SyntaxNode) {
+        let queries: Vec<_> = node.descendants().filter_map(ast::WithTable::cast).collect();
+        let of_queries: Vec<_> =
+            queries.iter().filter_map(ast::WithTable::name).map(|name| word(name.syntax())).collect();
         for inner in node.descendants() {
             if let Some(delete) = ast::Delete::cast(inner.clone()) {
                 self.delete(&delete);
@@ -49,8 +52,10 @@ impl Lower {
                 self.merge(&merge);
             } else if let Some(insert) = ast::Insert::cast(inner.clone()) {
                 self.insert(&insert);
-            } else if let Some(truncate) = ast::Truncate::cast(inner) {
+            } else if let Some(truncate) = ast::Truncate::cast(inner.clone()) {
                 self.truncate(&truncate);
+            } else if let Some(item) = ast::RelationFromItem::cast(inner) {
+                self.read(&item, &of_queries);
             }
         }
         self.texts(node);
@@ -105,6 +110,18 @@ impl Lower {
     fn insert(&mut self, insert: &ast::Insert) {
         if let Some(table) = name_in(insert.relation_name_ref()) {
             self.row_change(table, RowKind::Insert, true, Vec::new(), insert.syntax());
+        }
+    }
+
+    /// A relation that rows are taken from, unless it is one of the statement's own queries. A view's are read later.
+    fn read(&mut self, item: &ast::RelationFromItem, of_queries: &[String]) {
+        let Some(relation) = name_in(item.relation_name_ref()) else { return };
+        let is_own = relation.schema.is_none() && of_queries.contains(&relation.name);
+        let is_later = |node: SyntaxNode| {
+            ast::CreateView::can_cast(node.kind()) || ast::CreateRule::can_cast(node.kind())
+        };
+        if !is_own && !item.syntax().ancestors().any(is_later) {
+            self.push(Action::Read(relation), item.syntax());
         }
     }
 

@@ -175,6 +175,23 @@ async fn what_is_no_transaction_and_breaks_off_is_a_humans_to_decide() {
     deploy(&site, &database, &[]).expect(4).says(&["find out what the failed migration left behind"]);
 }
 
+/// What nobody here knows is settled all the same: until then Prisma applies nothing.
+#[tokio::test]
+async fn what_broke_off_and_is_not_known_here_is_settled_by_the_next_deployment() {
+    let site = Site::new();
+    let database = in_state(State::Equal, "public").await;
+    database.record("public", UNKNOWN.0, UNKNOWN.1, ("", "")).await;
+    let atomic =
+        "UPDATE _prisma_migrations SET id = overlay(id PLACING '8' FROM 15) WHERE finished_at IS NULL";
+    database.execute(atomic).await;
+    let url = database.url("app", "");
+    site.ask(&["status"], &url).expect(4).says(&["`run-migration deploy`"]);
+    let report = deploy(&site, &database, &["--format", "json"]).expect(0).json();
+    assert_eq!(report["deployment"]["broken_off"][0], UNKNOWN.0);
+    site.ask(&["status"], &url).expect(0);
+    assert!(database.ledger("public").await[3].ends_with(" none 0 false true"));
+}
+
 /// A connection that breaks says nothing about the migration; the ledger does.
 #[tokio::test]
 async fn a_connection_that_breaks_is_no_failed_migration() {
@@ -196,6 +213,28 @@ async fn a_connection_that_breaks_is_no_failed_migration() {
     ended.says(&["the connection broke while 20260104000000_fines was applied", "run the same again"]);
     let row = database.ledger("public").await[3].clone();
     assert!(row.ends_with(" none 0 false false"), "{row}");
+    let url = database.url("app", "");
+    let status = site.ask(&["status"], &url).expect(4);
+    let line = "behind: 1 migration pending; 1 migration broken off: nothing of it is there, deploy goes on with it\n";
+    assert!(status.stdout.starts_with(line), "{}", status.stdout);
+    assert!(status.stdout.contains(&format!("broken off, nothing of it is there (1)\n    {}\n", UNKNOWN.0)));
+    status.says(&["`run-migration deploy`", "P3009"]);
+    let json = site.ask(&["status", "--format", "json"], &url).expect(4).json();
+    let standing = &json["database"];
+    assert_eq!(
+        (standing["broken_off"][0].as_str(), standing["failed"][0].as_str()),
+        (Some(UNKNOWN.0), None),
+        "{json:#}"
+    );
+    let ready = site.ask(&["ready"], &url).expect(4).stdout;
+    let end = format!("; 1 pending: {0}; 1 broken off with nothing left behind: {0}\n", UNKNOWN.0);
+    assert!(ready.ends_with(&end), "{ready}");
+    site.ask(&["preflight"], &url).expect(0);
+    // Code that does not know the migration can serve; the row still wants to be settled.
+    let older = Site::new();
+    let ready = older.ask(&["ready"], &url).expect(0).stdout;
+    assert!(ready.contains("; warning: 1 broken off with nothing left behind: "), "{ready}");
+    older.ask(&["status"], &url).expect(4);
     let report = deploy(&site, &database, &["--format", "json"]).expect(0).json();
     assert_eq!(report["deployment"]["broken_off"][0], UNKNOWN.0);
     assert_eq!(report["database"]["standing"], "up_to_date");

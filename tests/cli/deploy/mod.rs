@@ -1,6 +1,7 @@
 //! Changing real databases, beside the real Prisma CLIs.
 
 mod backup;
+mod creation;
 mod crowds;
 mod failures;
 mod preflight;

@@ -128,6 +128,48 @@ async fn a_role_that_lacks_rights_is_told_which() {
 }
 
 #[tokio::test]
+async fn rights_on_rows_are_missed_too() {
+    let site = Site::new();
+    let sql = "CREATE TABLE s.\"Own\" AS SELECT id FROM \"Reader\";\n\
+               INSERT INTO s.\"Own\" VALUES ('1');\n\
+               UPDATE \"Loan\" SET due = NULL WHERE id = '1';\n\
+               DO $$ BEGIN IF current_setting('server_version') = 'x' THEN DELETE FROM \"Loan\"; END IF; END $$;\n";
+    site.add(UNKNOWN.0, sql);
+    let database = in_state(State::Equal, "public").await;
+    database
+        .execute(
+            "GRANT ALL ON _prisma_migrations TO reader; GRANT SELECT, UPDATE (due) ON \"Loan\" TO reader;
+             CREATE SCHEMA s; GRANT ALL ON SCHEMA s TO reader",
+        )
+        .await;
+    std::fs::write(site.path().join("run-migration.toml"), "[external]\nbefore = \"before.sql\"\n").unwrap();
+    std::fs::write(site.path().join("before.sql"), "CREATE SCHEMA s;").unwrap();
+    let (url, args) = (database.url("reader", ""), ["preflight", "--format", "json"]);
+    let report = site.ask(&args, &url).expect(4).json();
+    let lacks = |report: &Value| -> Vec<String> {
+        let findings = report["findings"].as_array().unwrap().iter();
+        let findings = findings.filter(|one| one["rule"] == "missing_privilege");
+        findings
+            .map(|one| format!("{} {} {}", one["severity"], one["line"], one["why"]).replace('"', ""))
+            .collect()
+    };
+    let told = lacks(&report);
+    assert_eq!(told.len(), 2, "{told:#?}");
+    assert!(
+        told[0].starts_with("refuse 1 the role reader lacks SELECT on the table, which belongs to app"),
+        "{told:#?}"
+    );
+    assert!(told[1].starts_with("warn 4 the role reader lacks DELETE on the table"), "{told:#?}");
+    assert!(report["findings"][0]["file"].as_str().unwrap().ends_with("/migration.sql"), "{report:#}");
+    site.ask(&["deploy", "--skip-preflight"], &url).expect(1).says(&["permission denied for table Reader"]);
+    // With these rights it runs.
+    database.execute("GRANT SELECT ON \"Reader\" TO reader; UPDATE _prisma_migrations SET rolled_back_at = now() WHERE finished_at IS NULL").await;
+    let report = site.ask(&args, &url).expect(0).json();
+    assert_eq!(lacks(&report).len(), 1, "{report:#}");
+    site.ask(&["deploy"], &url).expect(0);
+}
+
+#[tokio::test]
 async fn what_is_destroyed_or_blocked_is_told_with_its_size() {
     let site = Site::new();
     site.add(UNKNOWN.0, "ALTER TABLE \"Loan\" DROP COLUMN \"due\";\n");

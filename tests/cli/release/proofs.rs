@@ -118,6 +118,19 @@ fn what_only_this_server_lacks_is_no_fault_of_the_release() {
 }
 
 #[test]
+fn what_the_histories_and_the_script_before_them_need_is_there() {
+    let grant = ("20260102000000_grant", "GRANT SELECT ON \"User\" TO reader, maker;\n");
+    let old = Release::new("1.0").migrations(&[ONE, grant]).schema(MODEL);
+    let more = "CREATE EXTENSION citext;\nGRANT INSERT ON \"User\" TO writer;\nCREATE VIEW v AS SELECT * FROM auth.users;\n";
+    let new = Release::new("1.1").migrations(&[ONE, grant, ("20260103000000_more", more)]).schema(MODEL);
+    let pair = Pair::new(&old, &new);
+    let put = |name: &str, text: &str| std::fs::write(pair.place().join(name), text).unwrap();
+    put("run-migration.toml", "[external]\nbefore = \"before.sql\"\n");
+    put("before.sql", "CREATE ROLE maker;\nCREATE SCHEMA auth;\nCREATE TABLE auth.users (id integer);\n");
+    assert_eq!(verdicts(&pair.report(0)), ["passed"; 3]);
+}
+
+#[test]
 fn rows_that_are_there_before_are_looked_at_afterwards() {
     let sql = "CREATE FUNCTION shorten() RETURNS void LANGUAGE plpgsql AS $$ BEGIN \
                EXECUTE 'UPDATE \"User\" SET email = left(email, 1) WHERE id > 0'; END $$;\nSELECT shorten();\n";

@@ -32,8 +32,9 @@ pub const PASSWORD: &str = "hunter2/%@:?#&=+ ";
 /// The same as it has to stand in a URL.
 const ENCODED: &str = "hunter2%2F%25%40%3A%3F%23%26%3D%2B%20";
 
-/// Who may do what: the owner of all databases, two that only log in, and one that is let in with TLS only.
-const ROLES: [&str; 4] = ["app", "reader", "stranger", "encrypted"];
+/// Who may do what: the owner of all databases, two that only log in, one that is let in with TLS only, and one that may
+/// make databases.
+const ROLES: [&str; 5] = ["app", "reader", "stranger", "encrypted", "maker"];
 
 /// A running server. It ends when the test binary does.
 pub struct Server {
@@ -117,6 +118,7 @@ async fn start() -> (Server, tokio::process::Child) {
             .await
             .unwrap();
     }
+    admin.batch_execute("ALTER ROLE maker CREATEDB").await.unwrap();
     (server, child)
 }
 
@@ -220,6 +222,12 @@ impl Server {
         Ok(client)
     }
 
+    /// A name that no database has.
+    pub fn vacancy(&'static self) -> Vacancy {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        Vacancy { server: self, name: format!("to be made {}", NEXT.fetch_add(1, Ordering::Relaxed)) }
+    }
+
     /// A fresh database that `app` owns, with the schemas `public` and `other`.
     pub async fn database(&'static self) -> Database {
         static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -248,6 +256,48 @@ impl Server {
     }
 }
 
+fn url_of(database: &str, (host, port): (&str, u16), role: &str, parameters: &str) -> String {
+    let database = database.replace(' ', "%20");
+    let limits = ["connect_timeout", "socket_timeout"].into_iter();
+    let left_out = limits.filter(|limit| !parameters.contains(limit)).map(|limit| format!("{limit}=120"));
+    let given = Some(parameters.to_owned()).filter(|given| !given.is_empty());
+    let all: Vec<_> = given.into_iter().chain(left_out).collect();
+    format!("postgresql://{role}:{ENCODED}@{host}:{port}/{database}?{}", all.join("&"))
+}
+
+/// A database that is not there yet.
+pub struct Vacancy {
+    server: &'static Server,
+    /// Its name, which has to be quoted.
+    pub name: String,
+}
+
+impl Vacancy {
+    /// Its URL for `role` over TCP, with `parameters` after the question mark.
+    pub fn url(&self, role: &str, parameters: &str) -> String {
+        self.url_at(self.server.port, role, parameters)
+    }
+
+    /// The same at another port.
+    pub fn url_at(&self, port: u16, role: &str, parameters: &str) -> String {
+        url_of(&self.name, ("localhost", port), role, parameters)
+    }
+
+    /// What the server knows of it: its owner, its encoding, its locale, its limits; `None` where it is not there.
+    pub async fn about(&self) -> Option<String> {
+        let admin = self.server.try_connect("postgres", "postgres").await.unwrap();
+        let question = "SELECT concat_ws(' ', datdba::regrole, encoding, datcollate, datctype, datconnlimit, datacl) \
+                        FROM pg_database WHERE datname = $1";
+        admin.query_opt(question, &[&self.name]).await.unwrap().map(|row| row.get(0))
+    }
+
+    /// The database, once it is there.
+    pub async fn made(&self) -> Database {
+        let client = self.server.try_connect(&self.name, "maker").await.unwrap();
+        Database { server: self.server, name: self.name.clone(), client }
+    }
+}
+
 /// One test's database.
 pub struct Database {
     /// Where it is.
@@ -267,11 +317,7 @@ impl Database {
     /// The same at another place. On a busy machine the server may take its time: where `parameters` do not say how
     /// much, it has a lot.
     pub fn url_at(&self, host: &str, port: u16, role: &str, parameters: &str) -> String {
-        let limits = ["connect_timeout", "socket_timeout"].into_iter();
-        let left_out = limits.filter(|limit| !parameters.contains(limit)).map(|limit| format!("{limit}=120"));
-        let given = Some(parameters.to_owned()).filter(|given| !given.is_empty());
-        let all: Vec<_> = given.into_iter().chain(left_out).collect();
-        format!("postgresql://{role}:{ENCODED}@{host}:{port}/{}?{}", self.name, all.join("&"))
+        url_of(&self.name, (host, port), role, parameters)
     }
 
     /// Another session of `role`.

@@ -14,6 +14,17 @@ pub const LITELLM_COPIES: [&str; 2] =
     ["litellm/proxy/schema.prisma", "litellm-proxy-extras/litellm_proxy_extras/schema.prisma"];
 /// Where it keeps its migrations.
 pub const LITELLM_MIGRATIONS: &str = "litellm-proxy-extras/litellm_proxy_extras/migrations";
+/// A schema of one model.
+pub const USERS: &str = "\
+datasource db {
+  provider = \"postgresql\"
+  url      = env(\"DATABASE_URL\")
+}
+model User {
+  id   Int     @id @default(autoincrement())
+  name String?
+}
+";
 /// The branch that it merges into.
 pub const LITELLM_BASE: &str = "litellm_internal_staging";
 
@@ -51,12 +62,17 @@ impl Project {
 
     /// Prisma's own layout: `prisma/schema.prisma` and migrations beside it.
     pub fn prisma(schema: &str, migrations: &[(&str, &str)]) -> Self {
-        Self::new("main", |path| {
-            write(&path.join("prisma/schema.prisma"), schema);
-            for (name, sql) in migrations {
-                write(&path.join("prisma/migrations").join(name).join("migration.sql"), sql);
-            }
-        })
+        Self::new("main", |path| write_prisma(path, schema, migrations))
+    }
+
+    /// The same with the schema [`USERS`] and all that Prisma leaves beside `migrations`, on a branch `feature`.
+    pub fn feature(migrations: &[(&str, &str)]) -> Self {
+        let project = Self::new("main", |path| {
+            write_prisma(path, USERS, migrations);
+            write(&path.join("prisma/migrations/migration_lock.toml"), "provider = \"postgresql\"\n");
+        });
+        git(&project.path(), &["switch", "-q", "-c", "feature"]);
+        project
     }
 
     /// The work tree.
@@ -112,7 +128,12 @@ impl Project {
 
     /// The names of the migrations (LiteLLM's layout).
     pub fn migrations(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.path().join(LITELLM_MIGRATIONS)).unwrap();
+        self.migrations_in(LITELLM_MIGRATIONS)
+    }
+
+    /// The names of the migrations in `directory`.
+    pub fn migrations_in(&self, directory: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(self.path().join(directory)).unwrap();
         let mut names: Vec<_> = entries
             .map(|entry| entry.unwrap())
             .filter(|entry| entry.path().is_dir())
@@ -135,6 +156,13 @@ pub fn git(directory: &Path, args: &[&str]) -> String {
 pub fn write(path: &Path, text: &str) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, text).unwrap();
+}
+
+fn write_prisma(root: &Path, schema: &str, migrations: &[(&str, &str)]) {
+    write(&root.join("prisma/schema.prisma"), schema);
+    for (name, sql) in migrations {
+        write(&root.join("prisma/migrations").join(name).join("migration.sql"), sql);
+    }
 }
 
 fn write_schemas(root: &Path, schema: &str) {

@@ -132,6 +132,20 @@ async fn what_is_lacking_or_otherwise_is_named() {
     site.ask(&["baseline"], &database.url("app", "")).expect(0);
 }
 
+/// What runs before the history runs once, however many databases are looked at: roles are the whole server's.
+#[tokio::test]
+async fn what_runs_before_the_history_may_make_roles() {
+    let site = Site::new();
+    site.add(
+        "20260104000000_grant",
+        "CREATE VIEW late AS SELECT 1; GRANT SELECT ON \"Loan\" TO maker, absent;",
+    );
+    std::fs::write(site.path().join("run-migration.toml"), "[external]\nbefore = \"before.sql\"\n").unwrap();
+    std::fs::write(site.path().join("before.sql"), "CREATE ROLE maker;").unwrap();
+    let database = made("public", 3).await;
+    site.ask(&["baseline"], &database.url("app", "")).expect(4).says(&["--up-to 20260103000000_due"]);
+}
+
 #[tokio::test]
 async fn a_ledger_that_says_something_else_is_not_written_over() {
     let site = Site::new();

@@ -8,13 +8,13 @@ const TOOL: &str = "exec \"$REAL_TOOL\" \"$@\" --no-database";
 const WHOLE_TOOL: &str = "exec \"$REAL_TOOL\" \"$@\"";
 
 /// A pull request from `topic` into `main`, and the commit that GitHub makes to try the merge.
-struct PullRequest {
+pub(super) struct PullRequest {
     head: String,
     base: String,
     trial: String,
 }
 
-fn pull_request(forge: &Forge) -> PullRequest {
+pub(super) fn pull_request(forge: &Forge) -> PullRequest {
     pull_request_with(forge, || {})
 }
 
@@ -39,7 +39,7 @@ fn runner<'a>(forge: &'a Forge, pull_request: &PullRequest) -> Runner<'a> {
     runner_with(forge, pull_request, TOOL)
 }
 
-fn runner_with<'a>(forge: &'a Forge, pull_request: &PullRequest, tool: &str) -> Runner<'a> {
+pub(super) fn runner_with<'a>(forge: &'a Forge, pull_request: &PullRequest, tool: &str) -> Runner<'a> {
     let mut runner = Runner::new(forge, tool);
     runner.set("github.event_name", "pull_request");
     runner.set("github.sha", &pull_request.trial);

@@ -79,7 +79,8 @@ impl<'a> Runner<'a> {
         runner
     }
 
-    fn script(&self, name: &str, text: &str) {
+    /// A program of the runner's.
+    pub(super) fn script(&self, name: &str, text: &str) {
         executable(&self.root.join(name), format!("#!/bin/bash\n{text}\n").as_bytes());
     }
 

@@ -4,6 +4,7 @@ mod check;
 mod files;
 mod hardening;
 mod job;
+mod packages;
 mod sync;
 mod text;
 

@@ -1,32 +1,30 @@
 //! Prisma's dialect of database URLs, which tokio-postgres does not speak.
 //!
+//! ```text
+//! parameters  what stands behind the question mark
+//! encryption  what of that is about TLS, in whichever dialect
+//! error       what cannot be understood
+//! ```
+//!
 //! No message made here holds a value from the URL: any part of it may be a piece of a password that somebody
 //! forgot to percent-encode.
 
+mod encryption;
+mod error;
+mod parameters;
+
 use std::time::Duration;
 
-use camino::Utf8PathBuf;
-use tokio_postgres::config::{ChannelBinding, Config, SslMode};
+use tokio_postgres::config::{Config, SslMode};
 use url::Url;
 
-use super::tls::{Policy, Roots, Verify};
+pub use self::error::UrlError;
+use self::parameters::Parameters;
+use super::tls::Policy;
 
 /// Prisma's defaults.
-const SCHEMA: &str = "public";
 const DATABASE: &str = "postgres";
 const PORT: u16 = 5432;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// What Prisma's own pool and statement cache go by. There is no pool here, and nothing is prepared.
-const OF_PRISMAS_POOL: [&str; 7] = [
-    "connection_limit",
-    "max_connection_lifetime",
-    "max_idle_connection_lifetime",
-    "pgbouncer",
-    "pool_timeout",
-    "single_use_connections",
-    "statement_cache_size",
-];
 
 /// A database, as its URL names it.
 #[derive(Debug, Clone)]
@@ -53,60 +51,35 @@ impl Target {
         target
     }
 
+    /// The database's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.config.get_dbname().unwrap_or(DATABASE)
+    }
+
+    /// Where the server is: `host:port`, or the socket's directory in place of the host.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        self.place
+            .strip_suffix(self.name())
+            .and_then(|server| server.strip_suffix('/'))
+            .unwrap_or(&self.place)
+    }
+
+    /// Another database of the same server.
+    pub(crate) fn beside(&self, name: &str) -> Self {
+        let mut target = self.clone();
+        target.config.dbname(name);
+        target.place = format!("{}/{name}", self.server());
+        target
+    }
+
     /// Another database of the same server, with these options beside the URL's own.
     pub(crate) fn database(mut self, name: &str, options: &str) -> Self {
         let own = self.config.get_options().unwrap_or_default();
         let options = format!("{own} {options}");
         self.config.dbname(name).options(options.trim());
         self
-    }
-}
-
-/// The URL names no database that can be asked.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum UrlError {
-    /// Nobody named a database.
-    #[error("no database is named")]
-    Missing,
-    /// The quotation marks of a shell or an env file became part of the value.
-    #[error("the database URL begins with a quotation mark")]
-    Quoted,
-    /// Not PostgreSQL's.
-    #[error("the database URL does not begin with postgresql:// or postgres://")]
-    Scheme,
-    /// Prisma's own proxy, which is no PostgreSQL server.
-    #[error("{0}:// names Prisma's own service (Accelerate or Prisma Postgres), not a PostgreSQL server")]
-    Service(&'static str),
-    /// It cannot be taken apart.
-    #[error("the database URL cannot be read: {0}")]
-    Malformed(&'static str),
-    /// A parameter that is known has a value that is not.
-    #[error("the database URL's {name} is not {wanted}")]
-    Parameter {
-        /// Its name.
-        name: &'static str,
-        /// What it may be.
-        wanted: &'static str,
-    },
-}
-
-impl UrlError {
-    /// What to do next.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        let hint = match self {
-            Self::Missing => "set DATABASE_URL, or pass --database-url",
-            Self::Quoted => {
-                "take the quotation marks away: env files and Kubernetes manifests keep them as they are"
-            }
-            Self::Scheme => "postgresql://USER:PASSWORD@HOST:5432/DATABASE?schema=public",
-            Self::Service(_) => "name the database itself: the postgresql:// URL, often kept as DIRECT_URL",
-            Self::Malformed(_) => {
-                "write the characters / ? # @ : % [ ] and the space in user and password percent-encoded, such as %40 for @"
-            }
-            Self::Parameter { .. } => return None,
-        };
-        Some(hint.to_owned())
     }
 }
 
@@ -187,204 +160,14 @@ fn decode(text: &str) -> String {
         .map_or_else(|_| text.to_owned(), std::borrow::Cow::into_owned)
 }
 
-/// What stands behind the question mark, understood.
-#[derive(Default)]
-struct Parameters {
-    schema: Option<String>,
-    host: Option<String>,
-    connect_timeout: Option<Duration>,
-    socket_timeout: Option<Duration>,
-    application_name: Option<String>,
-    options: Option<String>,
-    channel_binding: Option<ChannelBinding>,
-    tls: TlsParameters,
-    notes: Vec<String>,
-}
-
-impl Parameters {
-    fn read(url: &Url) -> Result<Self, UrlError> {
-        let mut all = Self { connect_timeout: Some(CONNECT_TIMEOUT), ..Self::default() };
-        for (key, value) in url.query_pairs() {
-            all.take(&key, value.into_owned())?;
-        }
-        Ok(all)
-    }
-
-    fn take(&mut self, key: &str, value: String) -> Result<(), UrlError> {
-        match key {
-            "schema" if value.is_empty() => {
-                return Err(UrlError::Parameter { name: "schema", wanted: "a schema's name" });
-            }
-            "schema" => self.schema = Some(value),
-            "host" => self.host = Some(value).filter(|host| !host.is_empty()),
-            "connect_timeout" => self.connect_timeout = seconds("connect_timeout", &value)?,
-            "socket_timeout" => self.socket_timeout = seconds("socket_timeout", &value)?,
-            "application_name" => self.application_name = Some(value),
-            "options" => self.options = Some(value),
-            "channel_binding" => self.channel_binding = Some(channel_binding(&value)?),
-            "sslmode" => self.tls.mode = Mode::read(&value)?,
-            "sslaccept" => self.tls.accept = Some(Accept::read(&value)?),
-            "sslcert" => self.tls.prisma_roots = Some(value.into()),
-            "sslrootcert" => self.tls.roots = Some(value.into()),
-            "sslidentity" | "sslpassword" | "sslkey" => self.notes.push(format!(
-                "{key} in the database URL is not supported: no client certificate is presented"
-            )),
-            _ if OF_PRISMAS_POOL.contains(&key) => {}
-            _ => self.notes.push(unknown(key)?),
-        }
-        Ok(())
-    }
-
-    fn into_target(mut self, mut config: Config, place: String) -> Target {
-        if let Some(binding) = self.channel_binding {
-            config.channel_binding(binding);
-        }
-        config.application_name(self.application_name.as_deref().unwrap_or("run-migration"));
-        if let Some(options) = &self.options {
-            config.options(options);
-        }
-        if let Some(limit) = self.connect_timeout {
-            config.connect_timeout(limit);
-        }
-        config.ssl_mode(self.tls.mode.to_driver());
-        let tls = self.tls.policy(&mut self.notes);
-        Target {
-            place,
-            schema: self.schema.unwrap_or_else(|| SCHEMA.to_owned()),
-            notes: self.notes,
-            connect_timeout: self.connect_timeout,
-            socket_timeout: self.socket_timeout,
-            config,
-            tls,
-        }
-    }
-}
-
-/// The note about a parameter that is not understood. Its name is shown only where it looks like one.
-fn unknown(key: &str) -> Result<String, UrlError> {
-    let looks_like_a_name = key.len() <= 40
-        && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
-    if !looks_like_a_name {
-        return Err(UrlError::Malformed("after the question mark stands what is no parameter"));
-    }
-    Ok(format!("the parameter {key} in the database URL is not understood and has no effect"))
-}
-
-/// Whole seconds; 0 means no limit, as Prisma has it.
-fn seconds(name: &'static str, value: &str) -> Result<Option<Duration>, UrlError> {
-    let seconds: u32 =
-        value.parse().map_err(|_| UrlError::Parameter { name, wanted: "a number of seconds" })?;
-    Ok((seconds > 0).then(|| Duration::from_secs(seconds.into())))
-}
-
-fn channel_binding(value: &str) -> Result<ChannelBinding, UrlError> {
-    match value {
-        "disable" => Ok(ChannelBinding::Disable),
-        "prefer" => Ok(ChannelBinding::Prefer),
-        "require" => Ok(ChannelBinding::Require),
-        _ => Err(UrlError::Parameter { name: "channel_binding", wanted: "disable, prefer or require" }),
-    }
-}
-
-/// `sslmode`: Prisma's three, libpq's other three, and node-postgres' `no-verify`.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Mode {
-    Disable,
-    Allow,
-    #[default]
-    Prefer,
-    Require,
-    NoVerify,
-    VerifyCa,
-    VerifyFull,
-}
-
-impl Mode {
-    fn read(value: &str) -> Result<Self, UrlError> {
-        Ok(match value {
-            "disable" => Self::Disable,
-            "allow" => Self::Allow,
-            "prefer" => Self::Prefer,
-            "require" => Self::Require,
-            "no-verify" => Self::NoVerify,
-            "verify-ca" => Self::VerifyCa,
-            "verify-full" => Self::VerifyFull,
-            _ => {
-                let wanted = "disable, allow, prefer, require, verify-ca, verify-full or no-verify";
-                return Err(UrlError::Parameter { name: "sslmode", wanted });
-            }
-        })
-    }
-
-    const fn to_driver(self) -> SslMode {
-        match self {
-            Self::Disable => SslMode::Disable,
-            Self::Allow | Self::Prefer => SslMode::Prefer,
-            Self::Require | Self::NoVerify | Self::VerifyCa | Self::VerifyFull => SslMode::Require,
-        }
-    }
-}
-
-/// `sslaccept`, Prisma's own.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Accept {
-    Strict,
-    InvalidCertificates,
-}
-
-impl Accept {
-    fn read(value: &str) -> Result<Self, UrlError> {
-        match value {
-            "strict" => Ok(Self::Strict),
-            "accept_invalid_certs" => Ok(Self::InvalidCertificates),
-            _ => Err(UrlError::Parameter { name: "sslaccept", wanted: "strict or accept_invalid_certs" }),
-        }
-    }
-}
-
-#[derive(Default)]
-struct TlsParameters {
-    mode: Mode,
-    accept: Option<Accept>,
-    /// `sslcert`, which with Prisma is the authority that signed the server's certificate.
-    prisma_roots: Option<Utf8PathBuf>,
-    /// `sslrootcert`, the same with libpq.
-    roots: Option<Utf8PathBuf>,
-}
-
-impl TlsParameters {
-    /// The strictest of what was asked for, in whichever dialect.
-    fn policy(self, notes: &mut Vec<String>) -> Policy {
-        let system_roots = self.roots.as_deref().is_some_and(|path| path == "system");
-        let verify = match (self.mode, self.accept) {
-            (Mode::VerifyFull, _) | (_, Some(Accept::Strict)) => Verify::Full,
-            _ if system_roots => Verify::Full,
-            (Mode::VerifyCa, _) => Verify::Chain,
-            (Mode::Require, None) if self.roots.is_some() => Verify::Chain,
-            _ => Verify::Nothing,
-        };
-        if self.mode == Mode::Allow {
-            notes.push("sslmode=allow in the database URL is taken for prefer".into());
-        }
-        if self.accept == Some(Accept::InvalidCertificates) && verify != Verify::Nothing {
-            notes.push("sslaccept=accept_invalid_certs in the database URL contradicts the rest: the server's certificate is verified".into());
-        }
-        if self.prisma_roots.is_some() && self.accept.is_none() && verify == Verify::Nothing {
-            notes.push("sslcert in the database URL has no effect without sslaccept=strict, as with Prisma: the server's certificate is not verified".into());
-        }
-        let roots = match self.roots.filter(|_| !system_roots).or(self.prisma_roots) {
-            Some(path) => Roots::File(path),
-            None => Roots::System,
-        };
-        Policy { verify, roots }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use tokio_postgres::config::Host;
+    use tokio_postgres::config::{ChannelBinding, Host};
 
-    use super::*;
+    use super::{
+        super::tls::{Roots, Verify},
+        *,
+    };
 
     const PLAIN: &str = "postgresql://u:s3cret@db.example/app";
 
