@@ -79,6 +79,12 @@ class Project:
     def cache(self) -> Path:
         return self.directory / "cache"
 
+    def change(self) -> None:
+        """Adds a model to the schema and its copies."""
+        for schema in self.root.rglob("schema.prisma"):
+            if "node_modules" not in schema.parts:
+                schema.write_text(schema.read_text() + "\nmodel Added {\n  id   Int    @id\n  name String\n}\n")
+
     def forget(self, *kinds: str) -> None:
         """Removes what earlier runs found out; what is known of the installed tools stays."""
         for kind in kinds:

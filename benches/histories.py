@@ -56,11 +56,13 @@ def published() -> History:
 
 
 def made_up(count: int, models: int) -> History:
-    """`count` migrations that make `models` tables, then add columns to one after the other."""
-    columns: list[list[str]] = [[] for _ in range(models)]
+    """`count` migrations that make `models` tables, then add, index and drop a column of one after the other: however
+    long the history is, the schema is of one size."""
+    extra = [False] * models
     migrations = []
     per_file = max(1, -(-models // max(1, count // 2)))
     created = 0
+    making = -(-models // per_file)
     for at in range(count):
         statements = []
         for model in range(created, min(models, created + per_file)):
@@ -68,14 +70,18 @@ def made_up(count: int, models: int) -> History:
                               f'CONSTRAINT "model_{model}_pkey" PRIMARY KEY ("id"));')
         created = min(models, created + per_file)
         if not statements:
-            model = at % models
-            column = f"column_{at}"
-            columns[model].append(column)
-            statements.append(f'ALTER TABLE "model_{model}" ADD COLUMN "{column}" INTEGER;')
+            turn, step = divmod(at - making, 3)
+            model = turn % models
+            statements.append([
+                f'ALTER TABLE "model_{model}" ADD COLUMN "extra" INTEGER;',
+                f'CREATE INDEX "model_{model}_name_idx" ON "model_{model}"("name");\n'
+                f'DROP INDEX "model_{model}_name_idx";',
+                f'ALTER TABLE "model_{model}" DROP COLUMN "extra";',
+            ][step])
+            extra[model] = step != 2
         migrations.append((f"{20200101000000 + at}_step_{at}", "\n".join(statements) + "\n"))
     blocks = []
-    for model, names in enumerate(columns):
-        fields = "".join(f"  {name} Int?\n" for name in names)
-        blocks.append(f"model model_{model} {{\n  id Int @id\n  name String?\n{fields}}}\n")
+    for model, has_extra in enumerate(extra):
+        blocks.append(f"model model_{model} {{\n  id Int @id\n  name String?\n{'  extra Int?' if has_extra else ''}\n}}\n")
     title = f"made up, {count} migrations, {models} models"
     return History(title, HEAD + "\n".join(blocks), migrations)

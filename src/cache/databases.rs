@@ -87,8 +87,8 @@ impl Databases {
         })
     }
 
-    /// Keeps the data directory `aside`, whose server is at rest, with all of the history in it. It is a courtesy to
-    /// later runs: where it cannot be done, they replay.
+    /// Keeps the data directory that was gathered in `aside`, with all of the history in it. It is a courtesy to later
+    /// runs: where it cannot be done, they replay.
     #[must_use]
     pub fn keep(&self, processes: &Processes, about: &About, aside: Utf8PathBuf) -> Option<JoinHandle<()>> {
         let staged = self.shelf.stage(processes).ok()?;
@@ -97,8 +97,8 @@ impl Databases {
         contents.push(b'\n');
         Some(tokio::task::spawn_blocking(move || {
             let _ = publish(staged, key, contents, &aside);
-            // Until the run is over its files take room, in memory for the most part.
-            let _ = fs_err::remove_dir_all(aside);
+            // Until the run is over it takes room, in memory for the most part.
+            let _ = fs_err::remove_file(aside);
         }))
     }
 }

@@ -244,7 +244,7 @@ impl Staged {
 }
 
 fn head(key: &Key, contents: &[u8]) -> String {
-    let hash: String = Sha256::digest(contents).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = hex::encode(Sha256::digest(contents));
     format!("{FORM}\n{key}\n{hash}\n")
 }
 

@@ -59,7 +59,8 @@ pub(super) async fn run(context: &Context, args: &GenerateArgs) -> Result<Report
 
 /// What the schema has and the history lacks.
 struct Difference {
-    history: History,
+    /// What the history makes, as its text tells.
+    makers: guard::catalog::History,
     /// The names of the migrations in whose place it comes.
     gone: Vec<String>,
     /// The migrations that it takes.
@@ -82,7 +83,7 @@ struct Generate<'a> {
 impl Generate<'_> {
     async fn story(&self) -> Result<Outcome, Stop> {
         let freshness = self.job.freshness(self.request.as_ref());
-        let Difference { history, gone, migrations, proofs, downs } = match self.args.replace {
+        let Difference { makers, gone, migrations, proofs, downs } = match self.args.replace {
             // What is this branch's own can only be told once the base is known.
             true => {
                 freshness.await?;
@@ -93,7 +94,7 @@ impl Generate<'_> {
         if migrations.is_empty() {
             return self.nothing_to_add(&gone);
         }
-        self.guard(&migrations, &history, &proofs)?;
+        self.guard(&migrations, makers, &proofs)?;
         self.write(&self.with_waivers(migrations), (&gone, &downs))
     }
 
@@ -128,14 +129,19 @@ impl Generate<'_> {
             false => Replaced { kept: all.clone(), own: Vec::new() },
         };
         let bench = Workbench::set_up(&self.job, &replaced.kept).await?;
-        let (migrations, proofs) = match self.script(&bench, &replaced.kept).await? {
-            None => (Vec::new(), Vec::new()),
+        let (makers, migrations, proofs) = match self.script(&bench, &replaced.kept).await? {
+            None => (guard::catalog::History::empty(), Vec::new(), Vec::new()),
             Some(sql) => {
+                let makers = makers(&replaced.kept);
                 let files = self.styled(&sql, &bench).await?;
                 let migrations = self.plan(files, &all)?;
-                let proofs = bench.prove(&migrations).await?;
-                self.converges(&bench, &sql, &migrations).await?;
-                (migrations, proofs)
+                let mut proofs = Vec::new();
+                let prove = async {
+                    proofs = bench.prove(&migrations).await?;
+                    Ok(())
+                };
+                in_order(prove, self.converges(&bench, &sql, &migrations)).await?;
+                (makers.await?, migrations, proofs)
             }
         };
         let downs = match self.args.down {
@@ -145,7 +151,7 @@ impl Generate<'_> {
         replaced.refuse_hand_written(&bench, &self.job, &migrations).await?;
         bench.stop().await?;
         let gone = replaced.names();
-        Ok(Difference { history: replaced.kept, gone, migrations, proofs, downs })
+        Ok(Difference { makers, gone, migrations, proofs, downs })
     }
 
     /// What the migrations have to do: undo one, or make what the schema has and the history lacks, after what is
@@ -224,18 +230,22 @@ impl Generate<'_> {
     }
 
     /// Refuses what destroys data or objects, unless a human consents.
-    fn guard(&self, migrations: &[Migration], history: &History, proofs: &[Proof]) -> Result<(), Stop> {
+    fn guard(
+        &self,
+        migrations: &[Migration],
+        mut makers: guard::catalog::History,
+        proofs: &[Proof],
+    ) -> Result<(), Stop> {
         let stage = self.job.context.progress.stage("guard");
         let mut findings = Vec::new();
         for (at, migration) in migrations.iter().enumerate() {
-            let earlier = history.migrations.iter().chain(&migrations[..at]);
-            let origin = guard::origin::history(earlier.map(|one| (one.name.as_str(), one.sql.as_str())))?;
             // One that stands alone has no name yet for the person who reads of it.
             let file = (migrations.len() > 1).then(|| self.job.project.relative(&migration.path));
             let script = guard::Script { file, sql: &migration.sql };
             // Prisma wrote this text: a waiver in it would be nobody's.
             let terms = guard::Terms { waivers: &Waivers::Ignored, proof: proofs.get(at) };
-            let mut found = guard::inspect(&script, &origin, terms)?;
+            let found = guard::advance(&script, &mut makers, &migration.name, terms)?;
+            let mut found: Vec<_> = found.into_iter().map(|located| located.finding).collect();
             if let Some(Proof { effect, .. }) = proofs.get(at) {
                 renames::advise(&mut found, effect);
                 external::advise(&mut found, &effect.before);
@@ -347,6 +357,15 @@ impl Generate<'_> {
         let named = files.map(|(path, sql)| format!("-- {}\n\n{sql}", self.job.project.relative(&path)));
         named.collect::<Vec<_>>().join("\n")
     }
+}
+
+/// What `history` makes, as its text tells. It is read while the server is at work.
+fn makers(history: &History) -> impl Future<Output = Result<guard::catalog::History, Stop>> + use<> {
+    let scripts: Vec<_> =
+        history.migrations.iter().map(|one| (one.name.clone(), one.sql.clone())).collect();
+    let read = move || guard::origin::history(scripts.iter().map(|(name, sql)| (&**name, &**sql)));
+    let reading = tokio::task::spawn_blocking(read);
+    async { Ok(reading.await.map_err(|defect| Error::failed(defect.to_string()))??) }
 }
 
 fn destructive(count: usize) -> String {

@@ -113,6 +113,10 @@ impl Plan<'_> {
         let started = stage.done(&line(&tool));
         let stage = self.context.progress.stage("replay");
         server.create_database(HISTORY, Role::from(self.replay_as)).await?;
+        if self.replay_as == ReplayAs::Owner {
+            // A superuser's migration may make databases; the owner's cannot.
+            server.drop_templates().await?;
+        }
         let target = self.target(&server);
         external.prepare(target).await?;
         stage.steps(history.migrations.len());

@@ -123,7 +123,7 @@ fn list(could_be: &[String]) -> String {
 /// Prisma's checksum of a migration file: lower-case hex SHA-256 of its bytes.
 #[must_use]
 pub fn checksum(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(bytes))
 }
 
 #[cfg(test)]

@@ -62,16 +62,12 @@ pub(super) async fn unpack(
     off_the_thread(work).await
 }
 
-/// Puts a copy of the data directory, whose server is at rest, in its place; where it now is.
-pub(super) async fn put_aside(
-    installation: &Installation,
-    directory: WorkDirectory,
-) -> Result<(WorkDirectory, Utf8PathBuf), Error> {
-    let (path, run_as) = (data(directory.path()), installation.run_as.clone());
+/// Puts a copy of the data directory, whose server is at rest, beside it, as one file; where that is.
+pub(super) async fn put_aside(directory: WorkDirectory) -> Result<(WorkDirectory, Utf8PathBuf), Error> {
+    let path = data(directory.path());
     let work = move || {
         let aside = directory.path().join("kept");
-        let done = fs_err::rename(&path, &aside).and_then(|()| kept::copy(&aside, &path, &run_as));
-        done.map_err(|source| Error::File { path, source })?;
+        kept::gather(&path, &aside).map_err(|source| Error::File { path, source })?;
         Ok((directory, aside))
     };
     off_the_thread(work).await

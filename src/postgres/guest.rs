@@ -9,7 +9,7 @@ use camino::Utf8Path;
 use tokio_postgres::Client;
 use url::Url;
 
-use super::{Error, OLDEST_MAJOR, Wanted, postmaster::search_path, server::quote, workdir::WorkDirectory};
+use super::{Error, OLDEST_MAJOR, Wanted, postmaster::search_path, server::remove, workdir::WorkDirectory};
 use crate::{
     context::Context,
     live::{
@@ -119,7 +119,7 @@ impl Guest {
     pub(super) async fn leave(&self, admin: &Client) -> Result<(), tokio_postgres::Error> {
         let names = self.made.lock().map(|mut made| std::mem::take(&mut *made)).unwrap_or_default();
         for name in names {
-            drop_database(admin, &name).await?;
+            remove(admin, &name).await?;
         }
         Ok(())
     }
@@ -141,7 +141,7 @@ impl Drop for Guest {
             let goodbye = async {
                 let Ok(admin) = connect::client(&target, FAREWELL).await else { return };
                 for name in names {
-                    let _ = drop_database(&admin, &name).await;
+                    let _ = remove(&admin, &name).await;
                 }
             };
             let _ = runtime.block_on(async { tokio::time::timeout(FAREWELL, goodbye).await });
@@ -155,10 +155,6 @@ impl std::fmt::Debug for Guest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Guest").field("place", &self.target.place).field("prefix", &self.prefix).finish()
     }
-}
-
-async fn drop_database(admin: &Client, name: &str) -> Result<(), tokio_postgres::Error> {
-    admin.batch_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quote(name))).await
 }
 
 async fn look(admin: &Client, target: &Target, wanted: &Wanted) -> Result<About, Error> {
@@ -186,6 +182,6 @@ async fn look(admin: &Client, target: &Target, wanted: &Wanted) -> Result<About,
 async fn sweep(admin: &Client) {
     let Ok(rows) = admin.query(ABANDONED, &[]).await else { return };
     for row in rows {
-        let _ = drop_database(admin, row.get(0)).await;
+        let _ = remove(admin, row.get(0)).await;
     }
 }

@@ -1,7 +1,8 @@
-//! Data directories as the cache keeps them: packed, made from a server that was shut down in order.
+//! Data directories as the cache keeps them: packed, made from a server that was shut down in order. They are gathered in
+//! one file first, which is quicker than a copy, so that the server can go on at once.
 
 use std::{
-    io::{Cursor, Read},
+    io::{BufWriter, Cursor, Read, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::Component,
 };
@@ -66,14 +67,15 @@ pub(super) fn is_at_rest(data: &Utf8Path) -> bool {
     state == Some(SHUT_DOWN) && data.join("postmaster.pid").symlink_metadata().is_err()
 }
 
-/// Packs a data directory.
+/// Gathers a data directory in one file, `aside`.
 ///
 /// # Errors
-/// Where a file cannot be read, or there is what cannot be kept, such as a tablespace.
-pub(crate) fn pack(data: &Utf8Path) -> std::io::Result<Vec<u8>> {
-    let form = FrameInfo::new().block_size(BlockSize::Max4MB).block_mode(BlockMode::Independent);
-    let mut archive = tar::Builder::new(FrameEncoder::with_frame_info(form, Vec::new()));
+/// Where a file cannot be read, or there is what cannot be kept, such as a tablespace; where the disk is full.
+pub(super) fn gather(data: &Utf8Path, aside: &Utf8Path) -> std::io::Result<()> {
+    let mut archive = tar::Builder::new(BufWriter::with_capacity(1 << 20, fs_err::File::create_new(aside)?));
     archive.mode(tar::HeaderMode::Deterministic);
+    // Holes are no saving once it is packed.
+    archive.sparse(false);
     for (name, is_directory) in contents(data)? {
         let path = data.join(&name);
         match is_directory {
@@ -81,7 +83,18 @@ pub(crate) fn pack(data: &Utf8Path) -> std::io::Result<Vec<u8>> {
             false => archive.append_path_with_name(&path, &name)?,
         }
     }
-    archive.into_inner()?.finish().map_err(std::io::Error::other)
+    archive.into_inner()?.flush()
+}
+
+/// Packs what was gathered in `aside`.
+///
+/// # Errors
+/// Where it cannot be read.
+pub(crate) fn pack(aside: &Utf8Path) -> std::io::Result<Vec<u8>> {
+    let form = FrameInfo::new().block_size(BlockSize::Max4MB).block_mode(BlockMode::Independent);
+    let mut packed = FrameEncoder::with_frame_info(form, Vec::new());
+    std::io::copy(&mut fs_err::File::open(aside)?, &mut packed)?;
+    packed.finish().map_err(std::io::Error::other)
 }
 
 /// Every directory and file below `root`, by its name within, directories before what they hold.
@@ -132,27 +145,11 @@ pub(super) fn unpack(packed: &[u8], data: &Utf8Path, run_as: &RunAs) -> std::io:
                 entry.read_to_end(&mut bytes)?;
                 let mut file = std::fs::OpenOptions::new();
                 let file = file.write(true).create_new(true).mode(0o600).open(&path)?;
-                std::io::Write::write_all(&mut &file, &bytes)?;
+                (&file).write_all(&bytes)?;
                 give(&path, run_as)?;
             }
             other => return Err(std::io::Error::other(format!("an entry of the kind {other:?}"))),
         }
-    }
-    Ok(())
-}
-
-/// Makes a second data directory that is equal to the first.
-pub(super) fn copy(from: &Utf8Path, to: &Utf8Path, run_as: &RunAs) -> std::io::Result<()> {
-    std::fs::DirBuilder::new().mode(0o700).create(to)?;
-    give(to, run_as)?;
-    for (name, is_directory) in contents(from)? {
-        let path = to.join(&name);
-        match is_directory {
-            true => std::fs::DirBuilder::new().mode(0o700).create(&path)?,
-            // The permissions come along.
-            false => drop(std::fs::copy(from.join(&name), &path)?),
-        }
-        give(&path, run_as)?;
     }
     Ok(())
 }
@@ -175,19 +172,22 @@ mod tests {
         write(&data, "PG_VERSION", b"15\n");
         write(&data, "base/1/1234", &[7; 100_000]);
         write(&data, "postmaster.opts", b"of the moment");
+        write(&data, "pg_wal/1", b"with a hole");
+        fs_err::File::options().write(true).open(data.join("pg_wal/1")).unwrap().set_len(1 << 20).unwrap();
         fs_err::create_dir(data.join("pg_tblspc")).unwrap();
-        let packed = pack(&data).unwrap();
+        let aside = root.join("aside");
+        gather(&data, &aside).unwrap();
+        let packed = pack(&aside).unwrap();
         assert!(packed.len() < 10_000, "{}", packed.len());
         unpack(&packed, &root.join("again"), &RunAs::Myself).unwrap();
-        copy(&data, &root.join("copy"), &RunAs::Myself).unwrap();
-        for made in ["again", "copy"].map(|name| root.join(name)) {
-            assert_eq!(fs_err::read(made.join("base/1/1234")).unwrap(), [7; 100_000]);
-            assert!(made.join("pg_tblspc").is_dir() && !made.join("postmaster.opts").exists());
-        }
+        let again = root.join("again");
+        assert_eq!(fs_err::read(again.join("base/1/1234")).unwrap(), [7; 100_000]);
+        assert_eq!(fs_err::metadata(again.join("pg_wal/1")).unwrap().len(), 1 << 20);
+        assert!(again.join("pg_tblspc").is_dir() && !again.join("postmaster.opts").exists());
         assert!(unpack(&packed[..packed.len() / 2], &root.join("torn"), &RunAs::Myself).is_err());
 
         std::os::unix::fs::symlink("/tmp", data.join("pg_tblspc/16384")).unwrap();
-        assert!(pack(&data).is_err());
+        assert!(gather(&data, &root.join("no file")).is_err());
     }
 
     #[test]

@@ -38,7 +38,7 @@ const LEAVE: Duration = Duration::from_secs(60);
 const MOMENT: Duration = Duration::from_secs(10);
 
 /// Settings for a server whose data nobody will ever need again.
-pub(super) const SETTINGS: [&str; 20] = [
+pub(super) const SETTINGS: [&str; 23] = [
     "listen_addresses=",
     "port=1",
     "fsync=off",
@@ -47,6 +47,10 @@ pub(super) const SETTINGS: [&str; 20] = [
     "autovacuum=off",
     "wal_level=minimal",
     "max_wal_senders=0",
+    // What is kept for later runs is small, and so is what goes at the end.
+    "wal_init_zero=off",
+    "wal_recycle=off",
+    "min_wal_size=2MB",
     "shared_buffers=16MB",
     "max_connections=20",
     // A whole baseline of a large schema is one transaction.
@@ -122,7 +126,8 @@ impl Postmaster {
     /// Ends the server at once and removes its files.
     pub(super) async fn stop(mut self) -> Result<(), Error> {
         self.quit();
-        let left = tokio::time::timeout(LEAVE, self.child.wait()).await;
+        let databases = remove_databases(data(&self.path));
+        let (left, ()) = tokio::join!(tokio::time::timeout(LEAVE, self.child.wait()), databases);
         let failed = |source| Error::File { path: self.path.clone(), source };
         left.map_err(|_| failed(std::io::Error::other("the server there does not end")))?.map_err(failed)?;
         match self.directory.take() {
@@ -202,6 +207,23 @@ pub(super) async fn connect(
         let _ = connection.await;
     });
     Ok(client)
+}
+
+/// Removes the files of all databases, most of what there is, with as many hands as there are. What cannot be removed is
+/// left to whoever removes the rest: a server that is about to leave may still be in the way.
+async fn remove_databases(data: Utf8PathBuf) {
+    let work = move || {
+        let Ok(listing) = data.join("base").read_dir_utf8() else { return };
+        let databases: Vec<_> = listing.flatten().map(|entry| entry.into_path()).collect();
+        let hands = std::thread::available_parallelism().map_or(1, usize::from);
+        std::thread::scope(|scope| {
+            for share in databases.chunks(databases.len().div_ceil(hands).max(1)) {
+                scope.spawn(move || share.iter().for_each(|database| _ = std::fs::remove_dir_all(database)));
+            }
+        });
+    };
+    // A thread that cannot be had is no failure either.
+    let _ = tokio::task::spawn_blocking(work).await;
 }
 
 fn log(directory: &Utf8Path) -> Utf8PathBuf {

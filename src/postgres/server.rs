@@ -66,7 +66,15 @@ pub struct Server {
     roles: Mutex<Vec<String>>,
     /// The schema that sessions look into.
     schema: String,
+    /// Databases that nobody needs any more, the oldest first.
+    spent: Mutex<Vec<String>>,
 }
+
+/// How many databases that nobody needs any more may take room: they go faster with the server.
+const SPENT: usize = 2;
+
+/// How long a session that was closed may take to be gone.
+const LEAVES: Duration = Duration::from_millis(50);
 
 /// The schema that every database has.
 pub(super) const PUBLIC: &str = "public";
@@ -95,6 +103,7 @@ impl Server {
             limit,
             roles: Mutex::default(),
             schema: wanted.schema().to_owned(),
+            spent: Mutex::default(),
         };
         Ok((server, Tool { role: "postgres", version: about.version, path, why }))
     }
@@ -144,7 +153,7 @@ impl Server {
         };
         drop(admin);
         let directory = postmaster.rest().await?;
-        let (directory, aside) = data::put_aside(installation, directory).await?;
+        let (directory, aside) = data::put_aside(directory).await?;
         let again = Self::on(context, installation, directory).await?;
         Ok((Self { roles, schema, ..again }, aside))
     }
@@ -165,6 +174,7 @@ impl Server {
             limit,
             roles: Mutex::default(),
             schema: PUBLIC.to_owned(),
+            spent: Mutex::default(),
         })
     }
 
@@ -185,7 +195,13 @@ impl Server {
             self.execute("create a database", &statement).await?;
             return self.create_schema(database, role).await;
         }
-        let statement = format!("CREATE DATABASE {} OWNER {}", quote(name), role.name());
+        // What the superuser's own database holds is what the templates hold, which may be gone.
+        let statement = format!(
+            "CREATE DATABASE {} TEMPLATE {SUPERUSER} OWNER {}{}",
+            quote(name),
+            role.name(),
+            self.strategy()
+        );
         self.execute("create a database", &statement).await?;
         if self.major < 15 && role == Role::Owner {
             // Since 15 the schema belongs to whoever owns the database.
@@ -247,18 +263,16 @@ impl Server {
         if let Place::Theirs(guest) = &self.place {
             guest.made(name);
         }
-        let owner = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = $1";
-        let what = || format!("copy the database {template}");
-        let row = self.within_limit(&what(), self.admin.query_one(owner, &[&template])).await?;
-        // Faster than through the WAL, which is all that older versions know.
-        let strategy = if self.major >= 15 { " STRATEGY file_copy" } else { "" };
+        let what = format!("copy the database {template}");
+        let owner = self.within_limit(&what, deserted(&self.admin, template)).await?;
         let statement = format!(
-            "CREATE DATABASE {} TEMPLATE {} OWNER {}{strategy}",
+            "CREATE DATABASE {} TEMPLATE {}{}{}",
             quote(name),
             quote(template),
-            quote(row.get(0))
+            owner.map_or_else(String::new, |owner| format!(" OWNER {}", quote(&owner))),
+            self.strategy()
         );
-        self.within_limit(&what(), self.copy(&statement)).await
+        self.within_limit(&what, self.copy(&statement)).await
     }
 
     /// Makes a copy of a database. Sessions that were ended just now may still be there: PostgreSQL waits for them for
@@ -273,13 +287,48 @@ impl Server {
         self.admin.batch_execute(statement).await
     }
 
+    /// How a database is copied: faster than through the WAL, and all that older versions know.
+    const fn strategy(&self) -> &'static str {
+        if self.major >= 15 { " STRATEGY file_copy" } else { "" }
+    }
+
+    /// Removes the databases that nobody needs any more: a third of the files. The user's server keeps them.
+    ///
+    /// # Errors
+    /// Where the server is gone.
+    pub async fn drop_templates(&self) -> Result<(), Error> {
+        if matches!(self.place, Place::Theirs(_)) {
+            return Ok(());
+        }
+        for template in ["template0", "template1"] {
+            self.execute("drop a template", &format!("ALTER DATABASE {template} IS_TEMPLATE false")).await?;
+            self.execute("drop a template", &format!("DROP DATABASE {template}")).await?;
+        }
+        Ok(())
+    }
+
     /// Removes the database `name`, and whoever is connected to it.
     ///
     /// # Errors
     /// Where the server is gone.
     pub async fn drop_database(&self, name: &str) -> Result<(), Error> {
-        let name = quote(&self.name_of(name));
-        self.execute("remove a database", &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await
+        let name = self.name_of(name);
+        self.within_limit("remove a database", remove(&self.admin, &name)).await
+    }
+
+    /// The database `name` is not needed any more: it is removed when there are more like it, else with the server.
+    ///
+    /// # Errors
+    /// Where the server is gone.
+    pub async fn discard(&self, name: String) -> Result<(), Error> {
+        let surplus = self.spent.lock().ok().and_then(|mut spent| {
+            spent.push(name);
+            (spent.len() > SPENT).then(|| spent.remove(0))
+        });
+        match surplus {
+            Some(oldest) => self.drop_database(&oldest).await,
+            None => Ok(()),
+        }
     }
 
     /// Connects to a database. The connection ends with the client.
@@ -385,6 +434,29 @@ impl Server {
             Err(_) => Err(Error::NoAnswer { what: what.to_owned(), after: self.limit }),
         }
     }
+}
+
+/// Removes the database `name`, and whoever is still connected to it.
+pub(super) async fn remove(admin: &Client, name: &str) -> Result<(), tokio_postgres::Error> {
+    deserted(admin, name).await?;
+    admin.batch_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quote(name))).await
+}
+
+/// The owner of `database`, if there is one, once nobody is connected to it any more, or has had the time to leave.
+/// PostgreSQL would notice only a tenth of a second later that a session, closed just now, is gone.
+async fn deserted(admin: &Client, database: &str) -> Result<Option<String>, tokio_postgres::Error> {
+    let question = "SELECT pg_get_userbyid(datdba)::text, EXISTS (SELECT FROM pg_stat_activity a WHERE a.datname = \
+                    d.datname) FROM pg_database d WHERE datname = $1";
+    let mut owner = None;
+    for _ in 0..LEAVES.as_millis() {
+        let Some(row) = admin.query_opt(question, &[&database]).await? else { break };
+        owner = Some(row.get(0));
+        if !row.get::<_, bool>(1) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    Ok(owner)
 }
 
 /// The URL, in Prisma's dialect, of a database behind the socket in `directory`. Somebody is there, or is going to be:

@@ -165,7 +165,7 @@ impl Package {
         for File { path, text, mode } in self.files {
             hasher.update(format!("{path}\0{mode:o}\0{}\0{text}", text.len()));
         }
-        hasher.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(&hasher.finalize()[..6])
     }
 
     fn write_to(&self, directory: &Utf8Path) -> Result<(), Error> {

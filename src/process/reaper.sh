@@ -52,6 +52,14 @@ inhabited() {
   return 1
 }
 
+# Whether one of the servers that were told to go is still on its way out.
+leaving() {
+  for server in $servers; do
+    if member "$server"; then return 0; fi
+  done
+  return 1
+}
+
 # On SIGQUIT a PostgreSQL server leaves at once and leaks nothing, on SIGKILL it would leak shared memory.
 # Those of initdb leak it on any signal, but are done in a moment. A moment is long where the processors are busy.
 tries=0
@@ -69,13 +77,9 @@ for dir do
 done
 kill -TERM "-$pen"
 
-# Whether a server is still on its way out.
-leaving() {
-  for server in $servers; do
-    if member "$server"; then return 0; fi
-  done
-  return 1
-}
+# Mostly only the leader is left by now, and is buried sooner than a sleep begins.
+tries=0
+while [ "$tries" -lt 1000 ] && kill -0 "-$pen"; do tries=$((tries + 1)); done
 
 # Two seconds to go in peace (a git that is told to go removes its lock files), and five times as long for a server; then
 # no choice.

@@ -151,7 +151,7 @@ fn identity(finding: &Finding) -> String {
     let statement = finding.statement.split_whitespace().collect::<Vec<_>>().join(" ");
     let file = finding.file.as_deref().unwrap_or(Utf8Path::new(""));
     let digest = Sha256::digest([finding.rule, &finding.object, file.as_str(), &statement].join("\0"));
-    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(&digest[..16])
 }
 
 fn message(finding: &Finding) -> String {

@@ -1,8 +1,9 @@
 //! The temporary database at work, with Prisma beside it.
 
-use std::{cell::RefCell, collections::BTreeMap, time::Duration};
+use std::{cell::RefCell, collections::BTreeMap, convert::Infallible, time::Duration};
 
 use camino::Utf8Path;
+use tokio::sync::OnceCell;
 
 use super::inputs::Inputs;
 use crate::{
@@ -34,8 +35,7 @@ const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// A server with the history in it, and Prisma, which is starting meanwhile.
 pub(super) struct Live {
     pub(super) replayed: Replayed,
-    /// What the history makes, with what is built beside it.
-    pub(super) catalog: Catalog,
+    catalog: OnceCell<Catalog>,
     /// What a person should know of how it came about.
     pub(super) notes: Vec<String>,
     early: RefCell<Option<Early>>,
@@ -66,14 +66,34 @@ impl Live {
         notes.extend(job.remark_on_the_order(history));
         let target = job.target(&replayed.server, HISTORY);
         notes.extend(external.set_up(target).await?);
-        let catalog = proof::before(target).await?;
-        let unmatched = external.unmatched(&catalog);
-        notes.extend(unmatched.iter().map(|kept| format!("[external] keep: {kept} matches nothing")));
-        Ok(Self { replayed, catalog, notes, early })
+        let mut live = Self { replayed, catalog: OnceCell::new(), notes, early };
+        if external.hides_something() {
+            let unmatched = external.unmatched(live.catalog(job).await?);
+            let remarks = unmatched.iter().map(|kept| format!("[external] keep: {kept} matches nothing"));
+            live.notes.extend(remarks);
+        }
+        Ok(live)
+    }
+
+    /// What the history makes, with what is built beside it.
+    pub(super) async fn catalog(&self, job: &Job<'_>) -> Result<&Catalog, Stop> {
+        let target = job.target(self.server(), HISTORY);
+        self.catalog.get_or_try_init(async || Ok(proof::before(target).await?)).await
     }
 
     pub(super) const fn server(&self) -> &Server {
         &self.replayed.server
+    }
+
+    /// Asks Prisma about the history.
+    pub(super) async fn ask_about_history(
+        &self,
+        (job, inputs): (&Job<'_>, &Inputs<'_>),
+    ) -> Result<Option<String>, Stop> {
+        match inputs.external.hides_something() {
+            true => self.ask((job, inputs), (HISTORY, self.catalog(job).await?)).await,
+            false => self.diff(job, inputs, HISTORY).await,
+        }
     }
 
     /// Asks Prisma about a database, or about a clone of it without what Prisma must not see.
@@ -161,7 +181,7 @@ impl Live {
         stage.doing("prisma migrate diff");
         let early = self.early.take();
         let diff = match early {
-            Some(early) => match early.answer(self.server(), database).await {
+            Some(early) => match self.meanwhile(job, early.answer(self.server(), database)).await {
                 Ok(diff) => Ok(diff),
                 Err(error @ (prisma::Error::Schema { .. } | prisma::Error::Timeout { .. })) => Err(error),
                 // Asked in the ordinary way, it says what is wrong, if that is not the way it was asked.
@@ -174,6 +194,21 @@ impl Live {
             Diff::Empty => None,
             Diff::Script(sql) => Some(sql),
         })
+    }
+
+    /// Waits for Prisma, and gets ready for the next question meanwhile: most of Prisma's time is Node's, which leaves
+    /// the server idle.
+    async fn meanwhile<T>(&self, job: &Job<'_>, answer: impl Future<Output = T>) -> T {
+        let get_ready = async {
+            // Whatever goes wrong is said where it is needed.
+            let _ = self.catalog(job).await;
+            std::future::pending::<Infallible>().await
+        };
+        tokio::select! {
+            biased;
+            answer = answer => answer,
+            never = get_ready => match never {},
+        }
     }
 
     async fn ask_now(

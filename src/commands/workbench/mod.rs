@@ -5,7 +5,7 @@
 mod inputs;
 mod live;
 
-use std::{cell::RefCell, collections::HashMap};
+use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::OnceCell;
@@ -38,8 +38,15 @@ pub(super) struct Workbench<'j> {
     answers: Answers<'j>,
     /// Started by the first question that no earlier run has answered.
     live: OnceCell<Live>,
-    /// Where the migrations of a question led that were proved in this run.
-    proved: RefCell<HashMap<Key, Led>>,
+    /// What was proved in this run about the migrations of a question. Whoever asks while the proof is being made waits
+    /// for it.
+    proved: RefCell<HashMap<Key, Rc<OnceCell<Rc<Proved>>>>>,
+}
+
+/// What was proved about migrations, and where they led.
+struct Proved {
+    proofs: Vec<Proof>,
+    led: Led,
 }
 
 /// The database that migrations led to, and its catalog.
@@ -75,7 +82,7 @@ impl<'j> Workbench<'j> {
     /// What the history makes, with what is built beside it.
     pub(super) async fn catalog(&self) -> Result<Catalog, Stop> {
         let question = Fingerprint::new("catalog");
-        self.answer(&question, async || Ok(self.live().await?.catalog.clone())).await
+        self.answer(&question, async || Ok(self.live().await?.catalog(self.job).await?.clone())).await
     }
 
     /// The tables of the replayed history that are split into partitions.
@@ -96,7 +103,13 @@ impl<'j> Workbench<'j> {
     /// among the verdicts.
     pub(super) async fn prove(&self, migrations: &[Migration]) -> Result<Vec<Proof>, Stop> {
         let question = self.about("proofs", migrations);
-        self.answer(&question, async || self.prove_now(migrations).await).await
+        self.answer(&question, async || {
+            Ok(match migrations.is_empty() {
+                true => Vec::new(),
+                false => self.proved(migrations).await?.proofs.clone(),
+            })
+        })
+        .await
     }
 
     /// What the schema still has and the database lacks after `migrations`.
@@ -226,7 +239,7 @@ impl<'j> Workbench<'j> {
     async fn ask_what_is_missing(&self, renames: &str) -> Result<Option<String>, Stop> {
         let live = self.live().await?;
         if renames.is_empty() {
-            return live.ask((self.job, &self.inputs), (HISTORY, &live.catalog)).await;
+            return live.ask_about_history((self.job, &self.inputs)).await;
         }
         let renamed = "renamed";
         live.server().clone_database(HISTORY, renamed).await?;
@@ -237,33 +250,33 @@ impl<'j> Workbench<'j> {
         live.ask((self.job, &self.inputs), (renamed, &proof::before(target).await?)).await
     }
 
-    async fn prove_now(&self, migrations: &[Migration]) -> Result<Vec<Proof>, Stop> {
+    /// The proof of `migrations`, at least one, made at most once in a run.
+    async fn proved(&self, migrations: &[Migration]) -> Result<Rc<Proved>, Stop> {
+        let key = self.about("proofs", migrations).key();
+        let proved = self.proved.borrow_mut().entry(key).or_default().clone();
+        proved.get_or_try_init(async || Ok(Rc::new(self.prove_now(migrations).await?))).await.cloned()
+    }
+
+    async fn prove_now(&self, migrations: &[Migration]) -> Result<Proved, Stop> {
         let live = self.live().await?;
         let target = self.job.target(live.server(), HISTORY);
-        let mut proofs = proof::prove_all(migrations, live.catalog.clone(), target).await?;
+        let mut proofs = proof::prove_all(migrations, live.catalog(self.job).await?.clone(), target).await?;
         for proof in &mut proofs {
             proof.verdicts.extend(self.inputs.external.lost(&proof.effect));
             self.job.report.borrow_mut().timings.extend(proof.timings.iter().copied());
         }
-        if let Some(last) = proofs.last() {
-            let led = Led { database: last.database.clone(), catalog: last.effect.after.clone() };
-            self.proved.borrow_mut().insert(self.about("proofs", migrations).key(), led);
-        }
-        Ok(proofs)
+        let last = proofs.last().ok_or_else(|| Error::failed("there was nothing to prove"))?;
+        let led = Led { database: last.database.clone(), catalog: last.effect.after.clone() };
+        Ok(Proved { proofs, led })
     }
 
     /// Where `migrations` led; the history, where there are none.
     async fn led(&self, migrations: &[Migration]) -> Result<Led, Stop> {
         if migrations.is_empty() {
-            let catalog = self.live().await?.catalog.clone();
+            let catalog = self.live().await?.catalog(self.job).await?.clone();
             return Ok(Led { database: HISTORY.to_owned(), catalog });
         }
-        let key = self.about("proofs", migrations).key();
-        if !self.proved.borrow().contains_key(&key) {
-            self.prove_now(migrations).await?;
-        }
-        let led = self.proved.borrow().get(&key).cloned();
-        Ok(led.ok_or_else(|| Error::failed("the migrations were not proved"))?)
+        Ok(self.proved(migrations).await?.led.clone())
     }
 
     async fn ask_what_is_left(&self, migrations: &[Migration]) -> Result<Option<String>, Stop> {
@@ -272,8 +285,8 @@ impl<'j> Workbench<'j> {
     }
 
     async fn leads_where(&self, migrations: &[Migration], own: &str) -> Result<bool, Stop> {
-        let led = self.led(migrations).await?;
         let wanted = proof::leads_to(own, self.job.target(self.live().await?.server(), HISTORY)).await?;
+        let led = self.led(migrations).await?;
         Ok(catalog::compare(&wanted, &led.catalog, Matching::Names).is_empty())
     }
 

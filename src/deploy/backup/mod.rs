@@ -165,7 +165,7 @@ async fn copy(
     }
     let file = file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
     file.sync_all()?;
-    Ok((count, hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
+    Ok((count, hex::encode(hash.finalize())))
 }
 
 /// `name` as it is safe in a file's name.

@@ -38,7 +38,7 @@ use crate::{
 };
 
 /// What was proved about one migration.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Proof {
     /// What the migration did to the catalog.
     pub effect: Effect,
@@ -198,7 +198,7 @@ impl Clones<'_> {
         Ok(name)
     }
 
-    /// What `work` finds out in a session on a clone that is gone afterwards.
+    /// What `work` finds out in a session on a clone that nobody needs afterwards.
     async fn with<T>(
         &self,
         purpose: &str,
@@ -208,7 +208,7 @@ impl Clones<'_> {
         let client = self.connect(&name).await?;
         let found = work(&client).await;
         drop(client);
-        self.target.server.drop_database(&name).await?;
+        self.target.server.discard(name).await?;
         found
     }
 

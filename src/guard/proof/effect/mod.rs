@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// What a migration did.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Effect {
     /// The catalog before.
     pub before: Catalog,
