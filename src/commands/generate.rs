@@ -361,8 +361,7 @@ impl Generate<'_> {
 
 /// What `history` makes, as its text tells. It is read while the server is at work.
 fn makers(history: &History) -> impl Future<Output = Result<guard::catalog::History, Stop>> + use<> {
-    let scripts: Vec<_> =
-        history.migrations.iter().map(|one| (one.name.clone(), one.sql.clone())).collect();
+    let scripts: Vec<_> = history.migrations.iter().map(|one| (one.name.clone(), one.sql.clone())).collect();
     let read = move || guard::origin::history(scripts.iter().map(|(name, sql)| (&**name, &**sql)));
     let reading = tokio::task::spawn_blocking(read);
     async { Ok(reading.await.map_err(|defect| Error::failed(defect.to_string()))??) }
