@@ -51,7 +51,8 @@ pub(super) fn without_urls(text: &str) -> String {
 pub(super) fn without_comments(text: &str) -> String {
     let mut masked = text.as_bytes().to_vec();
     let mut rest = 0;
-    while rest < masked.len() {
+    while let Some(next) = memchr::memchr2(b'"', b'/', &masked[rest..]) {
+        rest += next;
         match (masked[rest], masked.get(rest + 1)) {
             (b'"', _) => rest = end_of_string(&masked, rest),
             (b'/', Some(b'/')) => {

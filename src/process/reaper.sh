@@ -79,7 +79,7 @@ kill -TERM "-$pen"
 
 # Mostly only the leader is left by now, and is buried sooner than a sleep begins.
 tries=0
-while [ "$tries" -lt 1000 ] && kill -0 "-$pen"; do tries=$((tries + 1)); done
+while [ "$tries" -lt 5000 ] && kill -0 "-$pen"; do tries=$((tries + 1)); done
 
 # Two seconds to go in peace (a git that is told to go removes its lock files), and five times as long for a server; then
 # no choice.
