@@ -148,7 +148,8 @@ static CLOCK: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 #[expect(clippy::unwrap_used, reason = "a literal pattern, compiled by the tests below")]
-static DECIDES: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?i-u)\$[\w\x80-\xff]*\$|\bexecute\b|\bdo\b").unwrap());
+static DECIDES: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?i-u)\$[\w\x80-\xff]*\$|\bexecute\b|\bdo\b").unwrap());
 
 #[cfg(test)]
 mod tests {
