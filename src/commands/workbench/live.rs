@@ -1,6 +1,6 @@
 //! The temporary database at work, with Prisma beside it.
 
-use std::{cell::RefCell, collections::BTreeMap, convert::Infallible, time::Duration};
+use std::{borrow::Borrow, cell::RefCell, collections::BTreeMap, convert::Infallible, time::Duration};
 
 use camino::Utf8Path;
 use tokio::sync::OnceCell;
@@ -85,29 +85,20 @@ impl Live {
         &self.replayed.server
     }
 
-    /// Asks Prisma about the history.
-    pub(super) async fn ask_about_history(
+    /// Asks Prisma about a database, or about a clone of it without what Prisma must not see: only then its `catalog` is
+    /// waited for.
+    pub(super) async fn ask<C: Borrow<Catalog>>(
         &self,
         (job, inputs): (&Job<'_>, &Inputs<'_>),
-    ) -> Result<Option<String>, Stop> {
-        match inputs.external.hides_something() {
-            true => self.ask((job, inputs), (HISTORY, self.catalog(job).await?)).await,
-            false => self.diff(job, inputs, HISTORY).await,
-        }
-    }
-
-    /// Asks Prisma about a database, or about a clone of it without what Prisma must not see.
-    pub(super) async fn ask(
-        &self,
-        (job, inputs): (&Job<'_>, &Inputs<'_>),
-        (database, catalog): (&str, &Catalog),
+        (database, catalog): (&str, impl Future<Output = Result<C, Stop>>),
     ) -> Result<Option<String>, Stop> {
         if !inputs.external.hides_something() {
             return self.diff(job, inputs, database).await;
         }
+        let catalog = catalog.await?;
         let shaped = format!("{SHAPED}_{database}");
         self.server().clone_database(database, &shaped).await?;
-        inputs.external.hide(catalog, job.target(self.server(), &shaped)).await?;
+        inputs.external.hide(catalog.borrow(), job.target(self.server(), &shaped)).await?;
         self.diff(job, inputs, &shaped).await
     }
 

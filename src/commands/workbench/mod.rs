@@ -5,10 +5,10 @@
 mod inputs;
 mod live;
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc};
+use std::{collections::HashMap, rc::Rc};
 
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 
 use self::{inputs::Inputs, live::Live};
 use super::{
@@ -19,7 +19,6 @@ use super::{
 use crate::{
     cache::{Fingerprint, Key, answers::Answers, databases::follows_the_clock},
     catalog::{self, Catalog, Matching},
-    error::Error,
     guard::{
         convergence::{self, NotConverged},
         name::Name,
@@ -40,17 +39,10 @@ pub(super) struct Workbench<'j> {
     live: OnceCell<Live>,
     /// What was proved in this run about the migrations of a question. Whoever asks while the proof is being made waits
     /// for it.
-    proved: RefCell<HashMap<Key, Rc<OnceCell<Rc<Proved>>>>>,
-}
-
-/// What was proved about migrations, and where they led.
-struct Proved {
-    proofs: Vec<Proof>,
-    led: Led,
+    proved: Mutex<HashMap<Key, Rc<Vec<Proof>>>>,
 }
 
 /// The database that migrations led to, and its catalog.
-#[derive(Clone)]
 struct Led {
     database: String,
     catalog: Catalog,
@@ -61,7 +53,7 @@ impl<'j> Workbench<'j> {
     pub(super) async fn set_up(job: &'j Job<'j>, history: &'j History) -> Result<Self, Stop> {
         let inputs = Inputs::gather(job, history).await?;
         let answers = Answers::about(job.context, inputs.key());
-        let (live, proved) = (OnceCell::new(), RefCell::default());
+        let (live, proved) = (OnceCell::new(), Mutex::default());
         let bench = Self { job, inputs, answers, live, proved };
         let root = bench.job.project.root.as_str();
         let notes: Vec<String> = bench
@@ -103,13 +95,7 @@ impl<'j> Workbench<'j> {
     /// among the verdicts.
     pub(super) async fn prove(&self, migrations: &[Migration]) -> Result<Vec<Proof>, Stop> {
         let question = self.about("proofs", migrations);
-        self.answer(&question, async || {
-            Ok(match migrations.is_empty() {
-                true => Vec::new(),
-                false => self.proved(migrations).await?.proofs.clone(),
-            })
-        })
-        .await
+        self.answer(&question, async || Ok(self.proved(migrations).await?.to_vec())).await
     }
 
     /// What the schema still has and the database lacks after `migrations`.
@@ -239,7 +225,7 @@ impl<'j> Workbench<'j> {
     async fn ask_what_is_missing(&self, renames: &str) -> Result<Option<String>, Stop> {
         let live = self.live().await?;
         if renames.is_empty() {
-            return live.ask_about_history((self.job, &self.inputs)).await;
+            return live.ask((self.job, &self.inputs), (HISTORY, live.catalog(self.job))).await;
         }
         let renamed = "renamed";
         live.server().clone_database(HISTORY, renamed).await?;
@@ -247,17 +233,23 @@ impl<'j> Workbench<'j> {
         let client = live.server().connect(renamed, Role::from(target.replay_as)).await?;
         client.batch_execute(renames).await.map_err(proof::ProofError::Connection)?;
         drop(client);
-        live.ask((self.job, &self.inputs), (renamed, &proof::before(target).await?)).await
+        let catalog = async { Ok(proof::before(target).await?) };
+        live.ask((self.job, &self.inputs), (renamed, catalog)).await
     }
 
-    /// The proof of `migrations`, at least one, made at most once in a run.
-    async fn proved(&self, migrations: &[Migration]) -> Result<Rc<Proved>, Stop> {
+    /// The proofs of `migrations`, made at most once in a run.
+    async fn proved(&self, migrations: &[Migration]) -> Result<Rc<Vec<Proof>>, Stop> {
         let key = self.about("proofs", migrations).key();
-        let proved = self.proved.borrow_mut().entry(key).or_default().clone();
-        proved.get_or_try_init(async || Ok(Rc::new(self.prove_now(migrations).await?))).await.cloned()
+        let mut proved = self.proved.lock().await;
+        if let Some(known) = proved.get(&key) {
+            return Ok(Rc::clone(known));
+        }
+        let proofs = Rc::new(self.prove_now(migrations).await?);
+        proved.insert(key, Rc::clone(&proofs));
+        Ok(proofs)
     }
 
-    async fn prove_now(&self, migrations: &[Migration]) -> Result<Proved, Stop> {
+    async fn prove_now(&self, migrations: &[Migration]) -> Result<Vec<Proof>, Stop> {
         let live = self.live().await?;
         let target = self.job.target(live.server(), HISTORY);
         let mut proofs = proof::prove_all(migrations, live.catalog(self.job).await?.clone(), target).await?;
@@ -265,23 +257,24 @@ impl<'j> Workbench<'j> {
             proof.verdicts.extend(self.inputs.external.lost(&proof.effect));
             self.job.report.borrow_mut().timings.extend(proof.timings.iter().copied());
         }
-        let last = proofs.last().ok_or_else(|| Error::failed("there was nothing to prove"))?;
-        let led = Led { database: last.database.clone(), catalog: last.effect.after.clone() };
-        Ok(Proved { proofs, led })
+        Ok(proofs)
     }
 
     /// Where `migrations` led; the history, where there are none.
     async fn led(&self, migrations: &[Migration]) -> Result<Led, Stop> {
-        if migrations.is_empty() {
-            let catalog = self.live().await?.catalog(self.job).await?.clone();
-            return Ok(Led { database: HISTORY.to_owned(), catalog });
-        }
-        Ok(self.proved(migrations).await?.led.clone())
+        Ok(match self.proved(migrations).await?.last() {
+            Some(last) => Led { database: last.database.clone(), catalog: last.effect.after.clone() },
+            None => Led {
+                database: HISTORY.to_owned(),
+                catalog: self.live().await?.catalog(self.job).await?.clone(),
+            },
+        })
     }
 
     async fn ask_what_is_left(&self, migrations: &[Migration]) -> Result<Option<String>, Stop> {
         let Led { database, catalog } = self.led(migrations).await?;
-        self.live().await?.ask((self.job, &self.inputs), (&database, &catalog)).await
+        let catalog = std::future::ready(Ok(&catalog));
+        self.live().await?.ask((self.job, &self.inputs), (&database, catalog)).await
     }
 
     async fn leads_where(&self, migrations: &[Migration], own: &str) -> Result<bool, Stop> {
