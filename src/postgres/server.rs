@@ -196,13 +196,8 @@ impl Server {
             return self.create_schema(database, role).await;
         }
         // What the superuser's own database holds is what the templates hold, which may be gone.
-        let statement = format!(
-            "CREATE DATABASE {} TEMPLATE {SUPERUSER} OWNER {}{}",
-            quote(name),
-            role.name(),
-            self.strategy()
-        );
-        self.execute("create a database", &statement).await?;
+        let copy = self.copy((SUPERUSER, name), Some(role.name()));
+        self.within_limit("create a database", copy).await?;
         if self.major < 15 && role == Role::Owner {
             // Since 15 the schema belongs to whoever owns the database.
             let database = self.connect(name, Role::Superuser).await?;
@@ -265,31 +260,28 @@ impl Server {
         }
         let what = format!("copy the database {template}");
         let owner = self.within_limit(&what, deserted(&self.admin, template)).await?;
-        let statement = format!(
-            "CREATE DATABASE {} TEMPLATE {}{}{}",
-            quote(name),
-            quote(template),
-            owner.map_or_else(String::new, |owner| format!(" OWNER {}", quote(&owner))),
-            self.strategy()
-        );
-        self.within_limit(&what, self.copy(&statement)).await
+        self.within_limit(&what, self.copy((template, name), owner.as_deref())).await
     }
 
-    /// Makes a copy of a database. Sessions that were ended just now may still be there: PostgreSQL waits for them for
-    /// five seconds, which on a busy machine is not always enough.
-    async fn copy(&self, statement: &str) -> Result<(), tokio_postgres::Error> {
+    /// Makes the database `name` a copy of `template`. Sessions that were ended just now may still be there: PostgreSQL
+    /// waits for them for five seconds, which on a busy machine is not always enough.
+    async fn copy(
+        &self,
+        (template, name): (&str, &str),
+        owner: Option<&str>,
+    ) -> Result<(), tokio_postgres::Error> {
+        let owner = owner.map(|owner| format!(" OWNER {}", quote(owner))).unwrap_or_default();
+        // Faster than through the WAL, and all that older versions know.
+        let strategy = if self.major >= 15 { " STRATEGY file_copy" } else { "" };
+        let statement =
+            format!("CREATE DATABASE {} TEMPLATE {}{owner}{strategy}", quote(name), quote(template));
         for _ in 1..COPY_TRIES {
-            match self.admin.batch_execute(statement).await {
+            match self.admin.batch_execute(&statement).await {
                 Err(error) if error.code() == Some(&SqlState::OBJECT_IN_USE) => {}
                 other => return other,
             }
         }
-        self.admin.batch_execute(statement).await
-    }
-
-    /// How a database is copied: faster than through the WAL, and all that older versions know.
-    const fn strategy(&self) -> &'static str {
-        if self.major >= 15 { " STRATEGY file_copy" } else { "" }
+        self.admin.batch_execute(&statement).await
     }
 
     /// Removes the databases that nobody needs any more: a third of the files. The user's server keeps them.
