@@ -7,7 +7,7 @@ use camino::Utf8Path;
 use super::wanted::{self, database_schema};
 use crate::{
     cli::{check::BaseArgs, live::Secret},
-    config::Project,
+    config::{Project, ReplayAs},
     context::Context,
     error::Error,
     external::External,
@@ -160,13 +160,7 @@ impl<'a> Job<'a> {
 
     /// `database` of `server`, and how migrations are applied to it.
     pub(super) fn target<'t>(&self, server: &'t Server, database: &'t str) -> replay::Target<'t> {
-        replay::Target {
-            server,
-            database,
-            replay_as: self.project.replay_as,
-            now: self.context.now,
-            limit: self.context.settings.step_timeout(),
-        }
+        target(self.context, (server, database), self.project.replay_as)
     }
 
     pub(super) fn refuse_damage(&self, findings: Vec<Finding>) -> Result<(), Stop> {
@@ -201,6 +195,15 @@ impl<'a> Job<'a> {
     pub(super) fn note(&self, note: &str) {
         self.report.borrow_mut().notes.push(note.to_owned());
     }
+}
+
+/// `database` of `server`, and how migrations are applied to it.
+pub(super) fn target<'t>(
+    context: &Context,
+    (server, database): (&'t Server, &'t str),
+    replay_as: ReplayAs,
+) -> replay::Target<'t> {
+    replay::Target { server, database, replay_as, now: context.now, limit: context.settings.step_timeout() }
 }
 
 /// The report of a story that came to `end`.

@@ -2,7 +2,10 @@
 
 use std::cell::Cell;
 
-use super::{job::Stop, wanted};
+use super::{
+    job::{Stop, target},
+    wanted,
+};
 use crate::{
     catalog::{self, Catalog},
     config::{Project, ReplayAs},
@@ -141,8 +144,7 @@ pub(super) struct Database<'r> {
 impl Database<'_> {
     fn target(&self) -> Target<'_> {
         let Reference { context, server, replay_as, .. } = self.reference;
-        let limit = context.settings.step_timeout();
-        Target { server, database: &self.name, replay_as: *replay_as, now: context.now, limit }
+        target(context, (server, &self.name), *replay_as)
     }
 
     /// Applies the last migration of `history`, whose others are there.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
+use super::job::target;
 use crate::{
     cache::databases::{About, Beginning, Databases, Found},
     config::ReplayAs,
@@ -168,13 +169,7 @@ impl Plan<'_> {
     }
 
     fn target<'t>(&self, server: &'t Server) -> Target<'t> {
-        Target {
-            server,
-            database: HISTORY,
-            replay_as: self.replay_as,
-            now: self.context.now,
-            limit: self.context.settings.step_timeout(),
-        }
+        target(self.context, (server, HISTORY), self.replay_as)
     }
 }
 

@@ -26,8 +26,12 @@ pub(super) static OWN_URL: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Where the datasource block stands in `text`, braces included.
 pub(super) fn datasource(text: &str) -> Option<Range<usize>> {
-    let masked = without_comments(text);
-    let start = DATASOURCE.find(&masked)?;
+    datasource_in(&without_comments(text))
+}
+
+/// The same of a text whose comments are blanked out.
+fn datasource_in(masked: &str) -> Option<Range<usize>> {
+    let start = DATASOURCE.find(masked)?;
     let bytes = masked.as_bytes();
     let mut end = start.end();
     while end < bytes.len() && bytes[end] != b'}' {
@@ -38,8 +42,8 @@ pub(super) fn datasource(text: &str) -> Option<Range<usize>> {
 
 /// `text` with the datasource's URLs blanked out: every line keeps its number.
 pub(super) fn without_urls(text: &str) -> String {
-    let Some(block) = datasource(text) else { return text.to_owned() };
     let masked = without_comments(text);
+    let Some(block) = datasource_in(&masked) else { return text.to_owned() };
     let mut copy = text.as_bytes().to_vec();
     for url in URL.find_iter(&masked[block.clone()]) {
         copy[block.start + url.start()..block.start + url.end()].fill(b' ');

@@ -53,20 +53,17 @@ impl Deploy<'_> {
             let stage = self.context.progress.stage("apply");
             stage.doing(migration.name.as_str());
             let started = Instant::now();
-            match applier.apply(migration, attempt).await? {
+            let (failure, kept) = match applier.apply(migration, attempt).await? {
                 Applied::Done => {
                     stage.done(&format!("{}/{} {}", at + 1, plan.pending.len(), migration.name));
                     self.done(migration, started.elapsed());
+                    continue;
                 }
-                Applied::Failed(failure) => {
-                    self.look_again(applier.bookkeeper()).await?;
-                    return Ok(self.failed(&failure, Kept::Failed));
-                }
-                Applied::RolledBack(failure) => {
-                    self.look_again(applier.bookkeeper()).await?;
-                    return Ok(self.failed(&failure, Kept::RolledBack));
-                }
-            }
+                Applied::Failed(failure) => (failure, Kept::Failed),
+                Applied::RolledBack(failure) => (failure, Kept::RolledBack),
+            };
+            self.look_again(applier.bookkeeper()).await?;
+            return Ok(self.failed(&failure, kept));
         }
         self.look_again(applier.bookkeeper()).await?;
         let line = format!("applied {}", status::count(plan.pending.len()));

@@ -13,12 +13,13 @@ use crate::{
     catalog::Catalog,
     cli::release::ReleaseArgs,
     commands::{
-        job::locate_prisma,
+        job::{locate_prisma, target},
         wanted::{self, database_schema},
     },
     config::Project,
     context::Context,
     error::Error,
+    external::External,
     guard::allow_list::AllowList,
     history::{History, replay::Target},
     postgres::{self, Role, Server, Wanted},
@@ -77,7 +78,8 @@ impl<'a> Bench<'a> {
     pub(super) async fn server(&self, stage: &Stage) -> Result<&Server, Error> {
         let server = self.server.get_or_try_init(async || {
             stage.doing("starting PostgreSQL");
-            let wanted = self.wanted()?;
+            let external = self.project.external()?;
+            let wanted = self.wanted(&external)?;
             let (server, tool) = match postgres::serve(self.context, &wanted, stage).await {
                 // Of several releases some may do without it; those that do not say so themselves.
                 Err(postgres::Error::Extension { .. }) => {
@@ -89,16 +91,15 @@ impl<'a> Bench<'a> {
             server.create_roles(&wanted.roles).await?;
             self.tools.borrow_mut().push(tool);
             server.create_database(GROUND, self.role()).await?;
-            self.project.external()?.prepare(self.target(&server, GROUND)).await?;
+            external.prepare(self.target(&server, GROUND)).await?;
             Ok::<_, Error>(Rc::new(server))
         });
         Ok(server.await?)
     }
 
     /// What all the releases and what runs before their histories want of it.
-    fn wanted(&self) -> Result<Wanted, Error> {
+    fn wanted(&self, external: &External) -> Result<Wanted, Error> {
         let histories: Vec<History> = self.packages.iter().map(|one| one.history().history).collect();
-        let external = self.project.external()?;
         let mut seen = HashSet::new();
         let scripts = external.before().chain(histories.iter().flat_map(History::scripts));
         // Releases have most of their migrations in common.
@@ -114,13 +115,7 @@ impl<'a> Bench<'a> {
 
     /// `database` of `server`, and how migrations are applied to it.
     pub(super) fn target<'t>(&self, server: &'t Server, database: &'t str) -> Target<'t> {
-        Target {
-            server,
-            database,
-            replay_as: self.project.replay_as,
-            now: self.context.now,
-            limit: self.context.settings.step_timeout(),
-        }
+        target(self.context, (server, database), self.project.replay_as)
     }
 
     /// Prisma as it is found for `project`, which has a schema.
